@@ -1,0 +1,1 @@
+"""Image maths on NumPy arrays; knows nothing of models."""

@@ -1,0 +1,152 @@
+"""The command line: verbs and options. Nothing heavy is imported before a verb runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+app = typer.Typer(
+    name="pocketmatte",
+    help="Cut people out of photos, folders and videos with models small enough for a phone.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Inputs = Annotated[list[Path], typer.Argument(metavar="IN...", help="Photos, folders or video files.")]
+Output = Annotated[Path | None, typer.Option("-o", "--output", help="Output file, or folder for several inputs.")]
+Model = Annotated[str | None, typer.Option("--model", help="Zoo name, spec.json, .tflite or .onnx file.")]
+Runtime = Annotated[Literal["auto", "litert", "onnxruntime"], typer.Option(help="What runs the model.")]
+Device = Annotated[Literal["auto", "cpu", "gpu", "npu"], typer.Option(help="A device named and not there is an error.")]
+Threads = Annotated[int, typer.Option(min=1, help="Threads of one model.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
+
+
+@app.command()
+def run(
+    inputs: Inputs,
+    output: Output = None,
+    model: Model = None,
+    look: Annotated[str, typer.Option(help="rgba (transparent), alpha, blur, color:#RRGGBB or image:PATH.")] = "rgba",
+    foreground: Annotated[
+        Literal["fast", "ml", "none"], typer.Option(help="How the person's own colours are estimated at soft edges.")
+    ] = "fast",
+    refine: Annotated[
+        Literal["guided", "bilinear"], typer.Option(help="How the small matte reaches full size.")
+    ] = "guided",
+    layout: Annotated[
+        Literal["plain", "side-by-side"], typer.Option(help="Video: colour and matte next to each other.")
+    ] = "plain",
+    runtime: Runtime = "auto",
+    device: Device = "auto",
+    threads: Threads = 2,
+    workers: Annotated[int, typer.Option(min=1, help="Photos worked on at once.")] = 1,
+    resume: Annotated[bool, typer.Option(help="Skip inputs whose output is already there.")] = False,
+    force: Annotated[bool, typer.Option(help="Overwrite existing outputs (never an input).")] = False,
+    json: AsJson = False,
+) -> None:
+    """Cut people out: photo.jpg becomes photo-cutout.png, a folder becomes FOLDER-cutout/, a video a video."""
+    from pocketmatte.apps.jobs import Settings
+    from pocketmatte.apps.run import run as run_all
+    from pocketmatte.effects.looks import parse_look
+
+    settings = Settings(parse_look(look), model, refine, foreground, runtime, device, threads)
+    raise typer.Exit(run_all(inputs, output, settings, layout, workers, resume, force, json))
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Zoo name, spec.json, .tflite or .onnx file.")],
+    data: Annotated[Path, typer.Option(help="Folder with images/ and masks/ or alphas/.")],
+    empty: Annotated[bool, typer.Option(help="Pictures without people: report what is found anyway.")] = False,
+    sequence: Annotated[bool, typer.Option(help="Numbered frames of one clip: adds dtSSD and lag.")] = False,
+    refine: Annotated[Literal["guided", "bilinear"], typer.Option(help="As in run.")] = "guided",
+    worst: Annotated[int, typer.Option(min=0, help="How many of the worst pictures to list.")] = 10,
+    runtime: Runtime = "auto",
+    device: Device = "auto",
+    threads: Threads = 2,
+    json: AsJson = False,
+) -> None:
+    """Score a model on labelled pictures, through the same steps that ship."""
+    from pocketmatte.apps.evaluate import evaluate as evaluate_model
+
+    evaluate_model(model, data, empty, sequence, refine, worst, runtime, device, threads, json)
+
+
+@app.command()
+def models(
+    licence: Annotated[Literal["any", "permissive"], typer.Option(help="Hide models whose weights are not.")] = "any",
+    json: AsJson = False,
+) -> None:
+    """List the models, their size and their licences."""
+    from pocketmatte.apps.models import show_models
+
+    show_models(licence, json)
+
+
+@app.command()
+def doctor(json: AsJson = False) -> None:
+    """Check this installation: runtimes, codecs, models; say what to do about what is missing."""
+    from pocketmatte.apps.doctor import examine
+
+    raise typer.Exit(examine(json))
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file such as those in configs/.")],
+    out: Annotated[Path, typer.Option(help="Run folder: checkpoints, log, weights.")],
+    data: Annotated[Path | None, typer.Option(help="Data folder (default: $POCKETMATTE_DATA).")] = None,
+    budget: Annotated[float | None, typer.Option(help="Stop with a checkpoint after so many seconds.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on where the run folder was left.")] = False,
+) -> None:
+    """Train a model (needs the train extra)."""
+    from pocketmatte.apps.build import train_model
+
+    train_model(config, out, data, budget, resume)
+
+
+@app.command()
+def export(
+    weights: Annotated[Path, typer.Argument(metavar="WEIGHTS", help="best.pt of a run folder.")],
+    out: Annotated[Path, typer.Option("-o", "--output", help="Folder for the weight files and spec.json.")],
+    to: Annotated[str, typer.Option(help="Formats, separated by commas: litert, onnx.")] = "litert,onnx",
+    precision: Annotated[Literal["fp32", "fp16"], typer.Option(help="How weights are stored.")] = "fp16",
+    force: Annotated[bool, typer.Option(help="Overwrite existing files.")] = False,
+) -> None:
+    """Write .tflite and .onnx with spec.json and golden vectors, and check them (needs the export extra)."""
+    from pocketmatte.apps.build import export_model
+
+    export_model(weights, out, to, precision, force)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        from pocketmatte import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Entry point: user errors become one line on stderr and exit code 1, wrong usage exit code 2."""
+    try:
+        app()
+    except BrokenPipeError:
+        sys.exit(1)
+    except Exception as error:
+        from pocketmatte.core import PocketmatteError  # here, because it brings NumPy, which --help can do without
+
+        if not isinstance(error, PocketmatteError):
+            raise
+        print(f"pocketmatte: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

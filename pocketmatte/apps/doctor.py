@@ -1,0 +1,140 @@
+"""The ``doctor`` verb: what works on this machine, and what to do about what does not."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import platform
+import sys
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from pocketmatte.core import PocketmatteError
+from pocketmatte.runtime.base import RUNTIMES, installed
+from pocketmatte.spec import ModelSpec, sha256_of
+from pocketmatte.zoo.find import list_models
+
+State = Literal["ok", "missing", "broken"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line: what was looked at, how it is, and advice when it is not ``ok``. ``missing`` parts are optional."""
+
+    what: str
+    state: State
+    detail: str
+    advice: str = ""
+
+
+def examine(as_json: bool) -> int:
+    """Print the findings; 0 unless something that is needed is broken."""
+    findings = [_platform(), *_runtimes(), *_formats(), *_codecs(), *(_model(s) for s in list_models())]
+    if as_json:
+        print(json.dumps([asdict(f) for f in findings], indent=1))
+    else:
+        for f in findings:
+            print(f"{f.state:8}{f.what}: {f.detail}" + (f"\n        -> {f.advice}" if f.advice else ""))
+    return 1 if any(f.state == "broken" for f in findings) else 0
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _platform() -> Finding:
+    detail = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
+    good = sys.version_info >= (3, 11)
+    return Finding("platform", "ok" if good else "broken", detail, "" if good else "install Python 3.11 or newer")
+
+
+def _runtimes() -> list[Finding]:
+    findings = []
+    for entry in RUNTIMES.values():
+        if not installed(entry):
+            state: State = "broken" if entry.name == "litert" else "missing"
+            findings.append(Finding(f"runtime {entry.name}", state, "not installed", entry.install))
+            continue
+        version = _version(entry.package.replace("_", "-")) or "unknown version"
+        findings.append(Finding(f"runtime {entry.name}", "ok", version))
+    if _version("onnxruntime") and _version("onnxruntime-gpu"):
+        findings.append(
+            Finding(
+                "onnxruntime packages",
+                "broken",
+                "onnxruntime and onnxruntime-gpu are both installed and overwrite each other",
+                "pip uninstall onnxruntime onnxruntime-gpu, then install the one you want",
+            )
+        )
+    ort = _version("onnxruntime") or ""
+    if platform.machine().lower() in ("aarch64", "arm64") and ort.startswith(("1.24.", "1.25.", "1.26.")):
+        findings.append(
+            Finding(
+                "onnxruntime on ARM", "broken", f"{ort} leaks memory on every new frame", "pip install -U onnxruntime"
+            )
+        )
+    return findings
+
+
+def _formats() -> list[Finding]:
+    from PIL import features
+
+    heic = importlib.util.find_spec("pillow_heif") is not None
+    return [
+        Finding(
+            "HEIC photos",
+            "ok" if heic else "missing",
+            "pillow-heif" if heic else "cannot be read",
+            "" if heic else "pip install 'pocketmatte[heic]'",
+        ),
+        Finding(
+            "AVIF photos",
+            "ok" if features.check("avif") else "missing",
+            "Pillow" if features.check("avif") else "this Pillow was built without AVIF",
+        ),
+    ]
+
+
+def _codecs() -> list[Finding]:
+    import av
+
+    wanted = {"libx264": "MP4 video", "libvpx-vp9": "transparent WebM", "prores_ks": "transparent MOV"}
+    findings = []
+    for codec, use in wanted.items():
+        good = codec in av.codecs_available
+        findings.append(
+            Finding(
+                use,
+                "ok" if good else "missing",
+                f"PyAV {av.__version__} with{'' if good else 'out'} {codec}",
+                "" if good else "pip install --force-reinstall av",
+            )
+        )
+    return findings
+
+
+def _model(spec: ModelSpec) -> Finding:
+    """The file is the one described, loads, and repeats its golden vector."""
+    from pocketmatte.pipeline.golden import check_golden
+    from pocketmatte.pipeline.pipeline import load
+
+    name = f"model {spec.name}"
+    try:
+        for entry in spec.files:
+            if sha256_of(spec.path_of(entry)) != entry.sha256:
+                return Finding(name, "broken", f"{entry.file} is not the file described", "reinstall pocketmatte")
+        with load(spec.name) as pipeline:
+            worst, bound = check_golden(pipeline)
+            placement = pipeline.session.describe()
+    except (PocketmatteError, OSError) as error:
+        return Finding(name, "broken", str(error), "reinstall pocketmatte")
+    state: State = "ok" if worst <= bound else "broken"
+    return Finding(
+        name,
+        state,
+        f"{placement.runtime} on {placement.device}, {placement.nodes}; off its golden vector by {worst:.1e}",
+    )

@@ -1,0 +1,151 @@
+"""The ``run`` verb: photos, folders and videos, several at once, each failure one line and none of them fatal."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pocketmatte.apps.jobs import Settings, cut_image, open_pipeline, open_renderer
+from pocketmatte.apps.run_video import cut_video, video_destination
+from pocketmatte.core import PocketmatteError
+from pocketmatte.io.images import check_output, read_image, write_image
+from pocketmatte.io.paths import Job, expand_inputs, is_video
+from pocketmatte.pipeline.pipeline import Pipeline
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one input: ``done``, ``skipped`` (resume) or ``failed``; ``message`` says why or adds a note."""
+
+    job: Job
+    state: str
+    message: str = ""
+
+
+Advance = Callable[[float, float | None], None]  # frames done, frames expected
+
+
+def run(
+    inputs: list[Path],
+    output: Path | None,
+    settings: Settings,
+    layout: str,
+    workers: int,
+    resume: bool,
+    force: bool,
+    as_json: bool,
+) -> int:
+    """Do all of it; returns the exit code: 0 only when everything asked for was done."""
+    found = expand_inputs(inputs, output, ".png", settings.look.word)
+    jobs = [video_destination(j, settings.look, layout, output) if is_video(j.source) else j for j in found]
+    open_pipeline(settings).close()  # a wrong model or device fails here, once, before any work
+    renderer = open_renderer(settings)
+    if not jobs:
+        raise PocketmatteError(f"nothing to do: no photo or video in {', '.join(map(str, inputs))}")
+    local = threading.local()
+    pipelines: list[Pipeline] = []
+
+    def pipeline() -> Pipeline:
+        if not hasattr(local, "pipeline"):
+            local.pipeline = open_pipeline(settings)
+            pipelines.append(local.pipeline)
+        opened: Pipeline = local.pipeline
+        return opened
+
+    def work(job: Job, advance: Advance) -> Outcome:
+        if resume and job.destination.exists():
+            return Outcome(job, "skipped", "output is already there")
+        try:
+            check_output(job.destination, force, settings.look.transparent and not is_video(job.source))
+            if is_video(job.source):
+                notes = cut_video(job, pipeline(), renderer, layout, force, advance)
+            else:
+                loaded = read_image(job.source)
+                pixels = cut_image(loaded, pipeline(), renderer)
+                job.destination.parent.mkdir(parents=True, exist_ok=True)
+                write_image(job.destination, pixels, force=force)
+                notes = loaded.notes
+        except PocketmatteError as error:
+            return Outcome(job, "failed", str(error))
+        except MemoryError:
+            return Outcome(job, "failed", f"{job.source}: not enough memory for a picture of this size")
+        return Outcome(job, "done", "; ".join(notes))
+
+    outcomes: list[Outcome] = []
+    with _progress(len(jobs)) as report:
+        for outcome in _each(jobs, work, workers, report):
+            outcomes.append(outcome)
+            report.finished(outcome)
+    for opened in pipelines:
+        opened.close()
+    return _summary(outcomes, as_json)
+
+
+def _each(jobs: list[Job], work: Callable[[Job, Advance], Outcome], workers: int, report: _Report) -> Iterator[Outcome]:
+    """Outcomes as they come, with at most ``workers`` jobs under way and no more than that queued."""
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: set[Future[Outcome]] = set()
+        queue = iter(jobs)
+        while True:
+            while len(waiting) < 2 * workers and (job := next(queue, None)) is not None:
+                waiting.add(pool.submit(work, job, report.advance))
+            if not waiting:
+                return
+            finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in finished:
+                yield future.result()
+
+
+def _summary(outcomes: list[Outcome], as_json: bool) -> int:
+    failed = [o for o in outcomes if o.state == "failed"]
+    done = [o for o in outcomes if o.state == "done"]
+    if as_json:
+        rows = [
+            {"input": str(o.job.source), "output": str(o.job.destination), "state": o.state, "message": o.message}
+            for o in sorted(outcomes, key=lambda o: str(o.job.source))
+        ]
+        print(json.dumps({"done": len(done), "failed": len(failed), "files": rows}, indent=1))
+    elif len(outcomes) == 1:
+        if not failed:
+            print(outcomes[0].job.destination)
+    else:
+        skipped = len(outcomes) - len(done) - len(failed)
+        print(f"{len(done)} done, {skipped} skipped, {len(failed)} failed", file=sys.stderr)
+    return 1 if failed else 0
+
+
+class _Report:
+    """Progress on stderr: a bar with ETA on a terminal, one line per failure everywhere."""
+
+    def __init__(self, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self.progress = Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
+        self.files = self.progress.add_task("files", total=total, visible=total > 1)
+        self.frames = self.progress.add_task("frames", total=None, visible=False)
+
+    def advance(self, done: float, expected: float | None) -> None:
+        self.progress.update(self.frames, completed=done, total=expected, visible=True)
+
+    def finished(self, outcome: Outcome) -> None:
+        self.progress.advance(self.files)
+        if outcome.state == "failed":
+            self.console.print(f"failed: {outcome.message}", markup=False)
+        elif outcome.message and outcome.state == "done":
+            self.console.print(f"{outcome.job.source}: {outcome.message}", markup=False)
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[_Report]:
+    report = _Report(total)
+    with report.progress:
+        yield report

@@ -1,0 +1,105 @@
+"""One video through the pipeline: decoding, matting and encoding overlap, in order, every frame exactly once."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from pocketmatte.core import PocketmatteError, UInt8Image
+from pocketmatte.effects.looks import Look, Renderer
+from pocketmatte.io.paths import Job
+from pocketmatte.io.video_formats import ALPHA_SUFFIXES, VIDEO_OUTPUT_SUFFIXES
+from pocketmatte.io.video_sink import VideoSink
+from pocketmatte.io.video_source import VideoSource
+from pocketmatte.pipeline.pipeline import Pipeline
+
+T = TypeVar("T")
+_AHEAD = 4  # frames that wait between two stages; bounds the memory of a long video
+_END = object()
+
+
+def video_destination(job: Job, look: Look, layout: str, output: Path | None) -> Job:
+    """Give a video its own suffix: ``.mp4``, or ``.webm`` when the look is transparent. An explicit output stays."""
+    explicit = output is not None and output.suffix.lower() in VIDEO_OUTPUT_SUFFIXES and job.destination == output
+    target = job.destination
+    if not explicit:
+        transparent = look.transparent and layout == "plain"
+        target = target.with_name(f"{target.name.removesuffix('.png')}{'.webm' if transparent else '.mp4'}")
+    if layout == "side-by-side" and not look.transparent:
+        raise PocketmatteError(f"--layout side-by-side shows colour and matte of --look rgba; found --look {look.kind}")
+    if look.transparent and layout == "plain" and target.suffix.lower() not in ALPHA_SUFFIXES:
+        raise PocketmatteError(
+            f"{target.name} cannot hold transparency: use {', '.join(ALPHA_SUFFIXES)}, --layout side-by-side "
+            "or another --look"
+        )
+    return Job(job.source, target)
+
+
+def cut_video(
+    job: Job,
+    pipeline: Pipeline,
+    renderer: Renderer,
+    layout: str,
+    force: bool,
+    advance: Callable[[float, float | None], None],
+) -> tuple[str, ...]:
+    """Cut one video; returns notes for the user. Raises :class:`PocketmatteError`, leaving nothing half-written."""
+    pipeline.reset()
+    with VideoSource(job.source) as source:
+
+        def rendered() -> Iterator[tuple[UInt8Image, Fraction]]:
+            for frame in ahead(source):
+                assert frame.pts is not None
+                picture = renderer.draw(frame.image, pipeline.step(frame))
+                yield np.stack([picture] * 3, axis=2) if picture.ndim == 2 else picture, frame.pts
+
+        job.destination.parent.mkdir(parents=True, exist_ok=True)
+        with VideoSink(
+            job.destination, source.size, source, alpha=renderer.look.transparent, layout=layout, force=force
+        ) as sink:
+            for count, (picture, pts) in enumerate(ahead(rendered()), 1):
+                sink.write(picture, pts)
+                advance(count, source.frame_estimate)
+        return (*source.notes, *sink.notes)
+
+
+def ahead(items: Iterable[T], depth: int = _AHEAD) -> Iterator[T]:
+    """Iterate ``items`` in a thread of its own, at most ``depth`` items ahead; errors surface here, in order."""
+    waiting: queue.Queue[object] = queue.Queue(depth)
+    stop = threading.Event()
+    failure: list[BaseException] = []
+
+    def put(item: object) -> bool:
+        while not stop.is_set():
+            try:
+                waiting.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def fill() -> None:
+        try:
+            for item in items:
+                if not put(item):
+                    return
+        except BaseException as error:
+            failure.append(error)
+        put(_END)
+
+    thread = threading.Thread(target=fill, daemon=True)
+    thread.start()
+    try:
+        while (item := waiting.get()) is not _END:
+            yield item  # type: ignore[misc]
+    finally:
+        stop.set()
+        thread.join()
+    if failure:
+        raise failure[0]

@@ -1,0 +1,1 @@
+"""What is done with a matte: the looks of the output."""

@@ -1,0 +1,40 @@
+"""PyTorch -> LiteRT (.tflite) by litert-torch; half-precision weights by ai-edge-quantizer."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from torch import nn
+
+from pocketmatte.export.wrap import AlphaNet, example_inputs
+
+
+def to_litert(network: nn.Module, size: tuple[int, int], path: Path, precision: str = "fp32") -> None:
+    """Write ``network`` as a .tflite with input ``image`` ``[1,H,W,3]`` and one alpha output ``[1,H,W,1]``.
+
+    A video network also has the input ``prior`` ``[1,H,W,1]``, the alpha of the previous frame.
+    ``precision`` is ``fp32`` or ``fp16`` (weights stored in half precision, computed in single). Raises
+    ``ValueError`` for another one.
+    """
+    import litert_torch
+    from ai_edge_quantizer import quantizer, recipe
+
+    if precision not in ("fp32", "fp16"):
+        raise ValueError(f"precision {precision!r}: expected fp32 or fp16")
+    wrapped = AlphaNet(network, nhwc=True).eval()
+    converted = litert_torch.convert(wrapped, sample_kwargs=example_inputs(network, size, nhwc=True))
+    if precision == "fp32":
+        converted.export(str(path))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "fp32.tflite"
+        converted.export(str(plain))
+        caster = quantizer.Quantizer(str(plain))
+        caster.add_weight_only_config(
+            regex=".*",
+            operation_name=recipe.TFLOperationName.ALL_SUPPORTED,
+            num_bits=16,
+            algorithm_key=recipe.AlgorithmName.FLOAT_CASTING,
+        )
+        caster.quantize().export_model(str(path), overwrite=True)

@@ -1,0 +1,61 @@
+"""PyTorch -> ONNX, optionally with weights stored in half precision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from pocketmatte.export.wrap import AlphaNet, example_inputs
+
+OPSET = 18
+
+
+def to_onnx(network: nn.Module, size: tuple[int, int], path: Path, precision: str = "fp32") -> None:
+    """Write ``network`` as an .onnx with input ``image`` ``[1,3,H,W]`` and output ``alpha`` ``[1,1,H,W]``.
+
+    A video network also has the input ``prior`` ``[1,1,H,W]``, the alpha of the previous frame.
+    With ``fp16`` the large weights are stored in half precision behind a cast to single, so the file halves and every
+    operator still computes in single precision; runtimes fold the casts away when they load it.
+    """
+    import onnx
+
+    if precision not in ("fp32", "fp16"):
+        raise ValueError(f"precision {precision!r}: expected fp32 or fp16")
+    inputs = example_inputs(network, size)
+    program = torch.onnx.export(
+        AlphaNet(network, nhwc=False).eval(),
+        tuple(inputs.values()),
+        input_names=list(inputs),
+        output_names=["alpha"],
+        opset_version=OPSET,
+        dynamo=True,
+        verbose=False,
+    )
+    assert program is not None
+    model = program.model_proto
+    if precision == "fp16":
+        _halve(model)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
+def _halve(model: object) -> None:
+    """Replace every float32 initializer of more than 16 values by a float16 one and a Cast."""
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph = model.graph  # type: ignore[attr-defined]
+    casts = []
+    for tensor in graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT:
+            continue
+        values = numpy_helper.to_array(tensor)
+        if values.size <= 16:
+            continue
+        name = tensor.name
+        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
+        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
+    for position, node in enumerate(casts):
+        graph.node.insert(position, node)

@@ -1,0 +1,1 @@
+"""From frame to matte: preprocess, infer, refine, foreground colours."""

@@ -1,0 +1,140 @@
+"""The pipeline: the one object that photo, folder, video, evaluation and benchmark all use."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from pocketmatte.core import Alpha, Frame, Matte, PocketmatteError, UInt8Image
+from pocketmatte.ops.foreground import estimate_foreground_fast, estimate_foreground_ml
+from pocketmatte.ops.refine import refine_guided
+from pocketmatte.pipeline.tensors import Prepared, prepare, read_alpha
+from pocketmatte.runtime.base import DEFAULT_THREADS, FORMATS, RUNTIMES, Session, Tensor, installed, open_session
+from pocketmatte.spec import ModelSpec
+from pocketmatte.zoo.find import default_model, find_model
+
+Refine = Literal["guided", "bilinear"]
+Foreground = Literal["fast", "ml", "none"]
+Observer = Callable[[str, float], None]
+_ESTIMATORS: dict[str, Callable[[UInt8Image, Alpha], UInt8Image]] = {
+    "fast": estimate_foreground_fast,
+    "ml": estimate_foreground_ml,
+}
+
+
+class Pipeline:
+    """Cuts people out of one stream of frames; holds the model's state between frames.
+
+    ``refine``: how the network's small alpha reaches full size, ``guided`` by the picture or plain ``bilinear``.
+    ``foreground``: how the person's own colours are estimated where the background shines through; ``none`` leaves
+    ``Matte.foreground`` empty.
+    """
+
+    def __init__(
+        self, session: Session, spec: ModelSpec, *, refine: Refine = "guided", foreground: Foreground = "fast"
+    ) -> None:
+        if refine not in ("guided", "bilinear"):
+            raise PocketmatteError(f"unknown refinement {refine!r}; known: guided, bilinear")
+        if foreground not in (*_ESTIMATORS, "none"):
+            raise PocketmatteError(f"unknown foreground estimation {foreground!r}; known: fast, ml, none")
+        self.session, self.spec, self.refine, self.foreground = session, spec, refine, foreground
+        _check(session, spec)
+        image = next(i for i in session.inputs if i.name == spec.input.name)
+        self._layout: Literal["nhwc", "nchw"] = "nchw" if image.shape[1] == 3 != image.shape[3] else "nhwc"
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget earlier frames: the next one is treated as the first."""
+        self._states: dict[str, Tensor] = {s.input: np.zeros(s.shape, np.float32) for s in self.spec.states}
+
+    def infer(self, image: UInt8Image, observe: Observer | None = None) -> tuple[Alpha, Prepared]:
+        """uint8 RGB ``[H,W,3]`` -> alpha float32 at network size, and the prepared picture it belongs to."""
+        started = time.perf_counter()
+        prepared = prepare(image, self.spec, self._layout)
+        started = _tell(observe, "preprocess", started)
+        outputs = self.session.run({self.spec.input.name: prepared.tensor, **self._states})
+        self._states = {s.input: outputs[s.output] for s in self.spec.states}
+        alpha = read_alpha(outputs[self.spec.output.name], self.spec, self._layout)
+        _tell(observe, "infer", started)
+        return alpha, prepared
+
+    def step(self, frame: Frame, observe: Observer | None = None) -> Matte:
+        """The matte of one frame at the frame's size; ``observe(stage, seconds)`` hears how long each stage took."""
+        netted, prepared = self.infer(frame.image, observe)
+        started = time.perf_counter()
+        geometry = prepared.geometry
+        small = geometry.crop(netted)
+        if self.refine == "guided":
+            alpha = refine_guided(small, frame.image, guide=geometry.crop(prepared.small))
+        else:
+            alpha = geometry.enlarge(small)
+        started = _tell(observe, "refine", started)
+        colours = None
+        if self.foreground != "none":
+            colours = _ESTIMATORS[self.foreground](frame.image, alpha)
+            _tell(observe, "foreground", started)
+        return Matte(alpha, colours, frame.pts)
+
+    def close(self) -> None:
+        """Free the session."""
+        self.session.close()
+
+    def __enter__(self) -> Pipeline:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _tell(observe: Observer | None, stage: str, started: float) -> float:
+    now = time.perf_counter()
+    if observe:
+        observe(stage, now - started)
+    return now
+
+
+def _check(session: Session, spec: ModelSpec) -> None:
+    """The spec must fit the file before the first frame, not fail in the middle of a video."""
+    inputs, outputs = {i.name for i in session.inputs}, {o.name for o in session.outputs}
+    wanted_in = {spec.input.name, *(s.input for s in spec.states)}
+    wanted_out = {spec.output.name, *(s.output for s in spec.states)}
+    if wanted_in != inputs or not wanted_out <= outputs:
+        raise PocketmatteError(
+            f"the description of {spec.name} does not fit its file: it names inputs {sorted(wanted_in)} and outputs "
+            f"{sorted(wanted_out)}, the file has {sorted(inputs)} and {sorted(outputs)}"
+        )
+
+
+def load(
+    model: str | Path | None = None,
+    *,
+    runtime: str = "auto",
+    device: str = "auto",
+    threads: int = DEFAULT_THREADS,
+    refine: Refine = "guided",
+    foreground: Foreground = "fast",
+) -> Pipeline:
+    """Open a model by zoo name, spec or exported file (default: the shipped one) and wrap it in a pipeline.
+
+    Raises :class:`PocketmatteError` for an unknown model, runtime or device.
+    """
+    spec, format_named = find_model(model if model is not None else default_model())
+    entry = spec.file_for(format_named or _format(spec, runtime))
+    session = open_session(spec.path_of(entry), runtime, device, threads)
+    try:
+        return Pipeline(session, spec, refine=refine, foreground=foreground)
+    except PocketmatteError:
+        session.close()
+        raise
+
+
+def _format(spec: ModelSpec, runtime: str) -> str:
+    if runtime in FORMATS:
+        return FORMATS[runtime]
+    have = {f.format for f in spec.files}
+    usable = [n for n, e in RUNTIMES.items() if FORMATS[n] in have and installed(e)]
+    return FORMATS[usable[0]] if usable else spec.files[0].format

@@ -1,0 +1,1 @@
+"""Running exported weight files: one session class per runtime, found by file suffix or by name."""

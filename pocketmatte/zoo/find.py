@@ -1,0 +1,66 @@
+"""Finding a model by zoo name, spec.json or exported file."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+from pocketmatte.core import PocketmatteError
+from pocketmatte.spec import ModelSpec, read_spec
+
+_HERE = Path(__file__).parent
+MODEL_SUFFIXES = (".tflite", ".onnx")
+
+
+@cache
+def _registry() -> dict[str, str]:
+    """Name -> folder of the spec, relative to this package; the first name is the default model."""
+    entries: dict[str, str] = json.loads((_HERE / "registry.json").read_text())
+    return entries
+
+
+def default_model() -> str:
+    """Name of the model used when none is asked for. Changing it is a major version."""
+    return next(iter(_registry()))
+
+
+def list_models() -> list[ModelSpec]:
+    """Specs of all models that are ready to run, default first. Needs neither torch nor a runtime."""
+    return [read_spec(_HERE / folder / "spec.json") for folder in _registry().values()]
+
+
+def find_model(model: str | Path) -> tuple[ModelSpec, str | None]:
+    """The spec of a zoo name, of a ``spec.json`` or of an exported file that lies beside its spec.
+
+    Returns the spec and, when a file was named, that file's format (else ``None``: any will do).
+    Raises :class:`PocketmatteError` naming the known models.
+    """
+    registry = _registry()
+    if str(model) in registry:
+        return read_spec(_HERE / registry[str(model)] / "spec.json"), None
+    path = Path(model)
+    if path.is_dir() and (path / "spec.json").is_file():
+        path = path / "spec.json"
+    if path.suffix == ".json" and path.is_file():
+        return read_spec(path), None
+    if path.suffix.lower() in MODEL_SUFFIXES:
+        return _spec_beside(path)
+    raise PocketmatteError(
+        f"unknown model {str(model)!r}: expected one of {', '.join(registry)}, or a {' or '.join(MODEL_SUFFIXES)} file"
+    )
+
+
+def _spec_beside(path: Path) -> tuple[ModelSpec, str]:
+    if not path.is_file():
+        raise PocketmatteError(f"no model file at {path}; `pocketmatte models` lists the models there are")
+    for candidate in (path.with_suffix(".spec.json"), path.parent / "spec.json"):
+        if candidate.is_file():
+            spec = read_spec(candidate)
+            for entry in spec.files:
+                if entry.file == path.name:
+                    return spec, entry.format
+    raise PocketmatteError(
+        f"{path} has no description: expected {path.with_suffix('.spec.json').name} or a spec.json beside it "
+        "that lists this file"
+    )

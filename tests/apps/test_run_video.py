@@ -1,0 +1,157 @@
+"""``pocketmatte run`` on video files: exact times, copied sound, real alpha, nothing half-written."""
+
+import json
+from fractions import Fraction
+from itertools import islice
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from pocketmatte.apps.run_video import ahead
+from pocketmatte.io.images import read_image
+from pocketmatte.io.video_source import VideoSource
+from tests.apps.conftest import ASTRONAUT
+from tests.io.video_clips import click_times, flash, flash_times, sound_packets, vfr_times, write_clip
+
+VFR = Fraction(1, 120_000)
+
+
+def portrait(index: int) -> np.ndarray:
+    """The astronaut drifting sideways, uint8 ``[160,200,3]``."""
+    picture = cv2.resize(read_image(ASTRONAUT).image, (224, 224), interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(picture[10:170, index % 20 : index % 20 + 200])
+
+
+@pytest.fixture
+def clip(tmp_path):
+    path = tmp_path / "clip.mp4"
+    write_clip(path, [i * 1001 for i in range(8)], Fraction(1, 30000), portrait, rate=Fraction(30000, 1001), audio="aac")
+    return path
+
+
+def times(path):
+    with VideoSource(path) as source:
+        return [frame.pts for frame in source]
+
+
+def test_variable_frame_rate_and_sound_survive(cli, tmp_path):
+    path = tmp_path / "vfr.mp4"
+    write_clip(path, vfr_times(VFR, seconds=3), VFR, flash, audio="aac")
+    answer = cli("run", path, "--look", "blur")
+    assert answer.code == 0, answer.err
+    made = tmp_path / "vfr-blur.mp4"
+    assert times(made) == times(path)
+    flashes, sounds = flash_times(made), click_times(made)
+    assert len(flashes) == len(sounds) > 4
+    assert max(abs(s - float(f)) for f, s in zip(flashes, sounds, strict=True)) <= 1 / 60
+    assert sound_packets(made) == sound_packets(path)
+
+
+def test_ntsc_rate_stays_exact_and_the_background_is_replaced_from_the_first_frame(cli, clip):
+    answer = cli("run", clip, "--look", "color:#00ff00")
+    assert answer.code == 0, answer.err
+    made = clip.with_name("clip-color.mp4")
+    assert times(made) == [Fraction(i * 1001, 30000) for i in range(8)]
+    with VideoSource(made) as source:
+        assert source.rate == Fraction(30000, 1001)
+        for frame in source:
+            corner = frame.image[4:24, 140:152].astype(int)  # wall beside the head
+            assert np.abs(corner - [0, 255, 0]).mean() < 30
+            assert frame.image[60:70, 90:100, 1].mean() < 200  # the face is still there
+
+
+def test_transparent_webm_really_holds_the_matte(cli, clip):
+    answer = cli("run", clip)
+    assert answer.code == 0, answer.err
+    made = clip.with_name("clip-cutout.webm")
+    alphas = []
+    with av.open(str(made)) as container:
+        stream = container.streams.video[0]
+        decoder = av.CodecContext.create("libvpx-vp9", "r")
+        decoder.extradata = stream.codec_context.extradata
+        for packet in container.demux(stream):
+            for frame in decoder.decode(packet if packet.size else None):
+                alphas.append(frame.to_ndarray(format="rgba")[..., 3])
+    assert cli("run", clip, "--look", "alpha", "-o", clip.with_name("matte.png-seq")).code == 0
+    truth = [read_image(p).image[..., 0] for p in sorted(clip.with_name("matte.png-seq").glob("*.png"))]
+    assert len(alphas) == len(truth) == 8
+    for alpha, expected in zip(alphas, truth, strict=True):
+        assert np.abs(alpha.astype(int) - expected).mean() < 2
+    assert 0.2 < np.mean(truth) / 255 < 0.8
+
+
+def test_side_by_side_fits_players_without_alpha(cli, clip):
+    assert cli("run", clip, "--layout", "side-by-side").code == 0
+    with VideoSource(clip.with_name("clip-cutout.mp4")) as source:
+        assert source.size == (160, 400)
+    answer = cli("run", clip, "--layout", "side-by-side", "--look", "blur")
+    assert answer.code != 0
+    assert "side-by-side" in answer.err
+
+
+def test_two_runs_are_identical_before_encoding(cli, clip):
+    for name in ("a.png-seq", "b.png-seq"):
+        assert cli("run", clip, "-o", clip.with_name(name)).code == 0
+    first, second = (sorted(clip.with_name(n).glob("*.png")) for n in ("a.png-seq", "b.png-seq"))
+    assert len(first) == 8
+    assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
+
+
+def test_transparency_needs_a_container_that_holds_it(cli, clip, tmp_path, snapshot):
+    before = snapshot(tmp_path)
+    answer = cli("run", clip, "-o", tmp_path / "x.mp4")
+    assert answer.code != 0
+    assert ".webm" in answer.err
+    assert snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize("content", [b"", b"this is no video", None])
+def test_bad_videos_are_one_line_and_leave_nothing(cli, tmp_path, snapshot, content):
+    path = tmp_path / "bad.mp4"
+    if content is not None:
+        path.write_bytes(content)
+    before = snapshot(tmp_path)
+    answer = cli("run", path, "--look", "blur")
+    assert answer.code != 0
+    assert "bad.mp4" in answer.err
+    assert len(answer.err.strip().splitlines()) <= 2
+    assert snapshot(tmp_path) == before
+
+
+def test_a_folder_may_hold_photos_and_videos(cli, clip, photo, tmp_path):
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    clip.rename(folder / "clip.mp4")
+    photo.rename(folder / "photo.jpg")
+    answer = cli("run", folder, "--look", "alpha", "--json")
+    assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["done"] == 2
+    assert sorted(p.name for p in (tmp_path / "mixed-alpha").iterdir()) == ["clip.mp4", "photo.png"]
+
+
+def test_ahead_keeps_order_raises_in_place_and_stops_early():
+    assert list(ahead(range(50))) == list(range(50))
+
+    def failing():
+        yield 1
+        raise ValueError("in the middle")
+
+    got = []
+    with pytest.raises(ValueError, match="in the middle"):
+        for item in ahead(failing()):
+            got.append(item)
+    assert got == [1]
+
+    made = []
+
+    def endless():
+        n = 0
+        while True:
+            made.append(n)
+            yield n
+            n += 1
+
+    assert list(islice(ahead(endless(), depth=2), 3)) == [0, 1, 2]
+    assert len(made) <= 8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -135,6 +136,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 def main() -> None:
     """Entry point: user errors become one line on stderr and exit code 1, wrong usage exit code 2."""
+    warnings.filterwarnings("ignore", module="PIL")  # remarks on odd files; what matters is said as a note
     try:
         app()
     except BrokenPipeError:

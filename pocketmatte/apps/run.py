@@ -46,8 +46,6 @@ def run(
     jobs = [video_destination(j, settings.look, layout, output) if is_video(j.source) else j for j in found]
     open_pipeline(settings).close()  # a wrong model or device fails here, once, before any work
     renderer = open_renderer(settings)
-    if not jobs:
-        raise PocketmatteError(f"nothing to do: no photo or video in {', '.join(map(str, inputs))}")
     local = threading.local()
     pipelines: list[Pipeline] = []
 
@@ -84,7 +82,7 @@ def run(
             report.finished(outcome)
     for opened in pipelines:
         opened.close()
-    return _summary(outcomes, as_json)
+    return _summary(outcomes, found.skipped, as_json)
 
 
 def _each(jobs: list[Job], work: Callable[[Job, Advance], Outcome], workers: int, report: _Report) -> Iterator[Outcome]:
@@ -102,7 +100,7 @@ def _each(jobs: list[Job], work: Callable[[Job, Advance], Outcome], workers: int
                 yield future.result()
 
 
-def _summary(outcomes: list[Outcome], as_json: bool) -> int:
+def _summary(outcomes: list[Outcome], passed_over: int, as_json: bool) -> int:
     failed = [o for o in outcomes if o.state == "failed"]
     done = [o for o in outcomes if o.state == "done"]
     if as_json:
@@ -110,13 +108,15 @@ def _summary(outcomes: list[Outcome], as_json: bool) -> int:
             {"input": str(o.job.source), "output": str(o.job.destination), "state": o.state, "message": o.message}
             for o in sorted(outcomes, key=lambda o: str(o.job.source))
         ]
-        print(json.dumps({"done": len(done), "failed": len(failed), "files": rows}, indent=1))
+        counts = {"done": len(done), "failed": len(failed), "passed_over": passed_over}
+        print(json.dumps({**counts, "files": rows}, indent=1))
     elif len(outcomes) == 1:
         if not failed:
             print(outcomes[0].job.destination)
     else:
         skipped = len(outcomes) - len(done) - len(failed)
-        print(f"{len(done)} done, {skipped} skipped, {len(failed)} failed", file=sys.stderr)
+        others = f"; {passed_over} other files passed over" if passed_over else ""
+        print(f"{len(done)} done, {skipped} skipped, {len(failed)} failed{others}", file=sys.stderr)
     return 1 if failed else 0
 
 

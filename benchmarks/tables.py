@@ -1,0 +1,126 @@
+"""Fill the tables of the documentation from the files in ``results/``: no figure is typed by hand.
+
+Run:  python benchmarks/tables.py [--check]
+Each table stands between ``<!-- NAME -->`` and ``<!-- /NAME -->``. ``--check`` writes nothing and fails when a page is
+not what the results say.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "results"
+NAMES = {
+    "mediapipe-selfie-general": "MediaPipe selfie, general 256x256",
+    "mediapipe-selfie-landscape": "MediaPipe selfie, landscape 144x256",
+}
+Row = dict[str, str]
+
+
+def rows(file: str) -> list[Row]:
+    """The rows of a CSV file in ``results/``."""
+    with (RESULTS / file).open(newline="") as opened:
+        return list(csv.DictReader(opened))
+
+
+def grid(head: list[str], body: list[list[str]]) -> str:
+    """A Markdown table, first column to the left."""
+    rule = ["---", *("---:" for _ in head[1:])]
+    return "\n".join("| " + " | ".join(line) + " |" for line in [head, rule, *body])
+
+
+def label(row: Row) -> str:
+    """How a row is called in a table."""
+    name = NAMES.get(row["model"], f"`{row['model']}`")
+    runtime = {"litert": ".tflite", "onnxruntime": ".onnx"}[row["runtime"]]
+    return name if row["model"] in NAMES else f"{name} {runtime}" + (
+        "" if row["refine"] == "guided" else f", {row['refine']}"
+    )
+
+
+def accuracy() -> str:
+    """mIoU / boundary IoU per test set, and what is found where nobody is."""
+    found: dict[str, dict[str, Row]] = {}
+    for row in rows("accuracy.csv"):
+        found.setdefault(label(row), {})[row["set"]] = row
+    body = []
+    for name, sets in found.items():
+        cells = [f"{float(sets[s]['miou']):.4f} / {float(sets[s]['biou']):.3f}" for s in ("real", "street", "closeup")]
+        empty = sets["empty"]
+        cells.append(f"{float(empty['empty_alpha']):.4f}, {float(empty['empty_over']):.0%}")
+        body.append([name, *cells])
+    head = ["mIoU / boundary IoU", "real (64)", "street (121)", "close-up (50)", "empty (63): mean alpha, over 0.01"]
+    return grid(head, body)
+
+
+def video() -> str:
+    """Error, flicker and lag on the two clips with exact truth."""
+    body = []
+    for row in rows("accuracy.csv"):
+        if row["dtssd"]:
+            lag = f"{float(row['lag']):.2f}" if row["lag"] else "-"
+            cells = [row["set"], f"{float(row['mad']):.4f}", f"{100 * float(row['dtssd']):.2f}", lag]
+            body.append([label(row), *cells])
+    return grid(["model", "clip", "MAD", "dtSSD x 100", "lag, frames"], body)
+
+
+def latency() -> str:
+    """Network alone, and its ratio to the first row of the same run."""
+    body = []
+    for row in rows("latency.csv"):
+        void = " (void: spread over 15 %)" if row["void"] else ""
+        body.append(
+            [
+                NAMES.get(row["model"], f"`{row['model']}`") + f", {row['runtime']}",
+                row["threads"],
+                row["min_ms"],
+                row["median_ms"] + void,
+                row["ratio"],
+            ]
+        )
+    return grid(["network alone", "threads", "min ms", "median ms", "ratio of minima"], body)
+
+
+def stages() -> str:
+    """Stages of one 1280x720 frame on one thread."""
+    document = json.loads((RESULTS / "stages.json").read_text())
+    body = [
+        [name, str(v["min_ms"]), str(v["median_ms"]), str(v["iqr_ms"])] for name, v in document["stages"].items()
+    ]
+    return grid(["stage of a 1280x720 frame, 1 thread", "min ms", "median ms", "spread ms"], body)
+
+
+TABLES: dict[str, Callable[[], str]] = {"accuracy": accuracy, "video": video, "latency": latency, "stages": stages}
+PAGES = (ROOT / "README.md", ROOT / "docs" / "models" / "portrait-lite0.md")
+
+
+def fill(text: str) -> str:
+    """The page with every table it marks."""
+    for name, table in TABLES.items():
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        if pattern.search(text):
+            content = table()
+            text = pattern.sub(lambda m, content=content: f"{m[1]}{content}\n{m[2]}", text)
+    return text
+
+
+def main() -> int:
+    """Write or check all pages; 1 when a check fails."""
+    stale = [page for page in PAGES if fill(page.read_text()) != page.read_text()]
+    if "--check" in sys.argv[1:]:
+        for page in stale:
+            print(f"{page.relative_to(ROOT)} is not what results/ says: python benchmarks/tables.py")
+        return 1 if stale else 0
+    for page in stale:
+        page.write_text(fill(page.read_text()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,36 @@
+"""The figures in the documentation are those in ``results/``, and its links and commands exist."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def test_tables_come_from_the_results():
+    done = subprocess.run([sys.executable, "benchmarks/tables.py", "--check"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text()):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+def test_verbs_of_the_readme_exist(cli_verbs):
+    used = set(re.findall(r"pocketmatte (\w+) ", (ROOT / "README.md").read_text()))
+    assert {"run", "evaluate"} <= used
+    assert used <= cli_verbs
+
+
+@pytest.fixture
+def cli_verbs():
+    from pocketmatte.apps.cli import app
+
+    return {command.name or command.callback.__name__ for command in app.registered_commands}

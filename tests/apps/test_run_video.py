@@ -27,7 +27,8 @@ def portrait(index: int) -> np.ndarray:
 @pytest.fixture
 def clip(tmp_path):
     path = tmp_path / "clip.mp4"
-    write_clip(path, [i * 1001 for i in range(8)], Fraction(1, 30000), portrait, rate=Fraction(30000, 1001), audio="aac")
+    ticks = [i * 1001 for i in range(8)]
+    write_clip(path, ticks, Fraction(1, 30000), portrait, rate=Fraction(30000, 1001), audio="aac")
     return path
 
 
@@ -140,8 +141,7 @@ def test_ahead_keeps_order_raises_in_place_and_stops_early():
 
     got = []
     with pytest.raises(ValueError, match="in the middle"):
-        for item in ahead(failing()):
-            got.append(item)
+        got.extend(ahead(failing()))
     assert got == [1]
 
     made = []

@@ -11,8 +11,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import torch
 from torch import nn
 
@@ -21,7 +19,9 @@ from pocketmatte.data.recipes import PEOPLE
 from pocketmatte.export.litert import to_litert
 from pocketmatte.export.onnx import to_onnx
 from pocketmatte.export.wrap import count_macs, count_parameters
+from pocketmatte.io.images import read_image
 from pocketmatte.models.checkpoint import load_weights
+from pocketmatte.ops.resize import resize
 from pocketmatte.pipeline.golden import check_golden, write_golden
 from pocketmatte.pipeline.pipeline import Pipeline
 from pocketmatte.pipeline.tensors import prepare
@@ -108,18 +108,9 @@ def _describe(
 
 
 def golden_picture() -> UInt8Image:
-    """A drawn person before a drawn room, uint8 ``[180,240,3]``: no photo has to travel with a weight file."""
-    rng = np.random.default_rng(7)
-    coarse = rng.integers(60, 200, (9, 12, 3)).astype(np.uint8)
-    picture = cv2.resize(coarse, (480, 360), interpolation=cv2.INTER_CUBIC)
-    cv2.ellipse(picture, (240, 380), (150, 160), 0, 0, 360, (40, 60, 120), -1, cv2.LINE_AA)
-    cv2.rectangle(picture, (215, 190), (265, 240), (205, 160, 135), -1)
-    cv2.ellipse(picture, (240, 145), (58, 75), 0, 0, 360, (215, 170, 145), -1, cv2.LINE_AA)
-    cv2.ellipse(picture, (240, 105), (66, 52), 0, 180, 360, (50, 35, 25), -1, cv2.LINE_AA)
-    for x in (218, 262):
-        cv2.circle(picture, (x, 140), 6, (40, 30, 30), -1, cv2.LINE_AA)
-    cv2.ellipse(picture, (240, 180), (20, 8), 0, 0, 180, (150, 60, 60), -1, cv2.LINE_AA)
-    return np.asarray(cv2.resize(picture, (240, 180), interpolation=cv2.INTER_AREA), np.uint8)
+    """The sample portrait that ships with the package, uint8 ``[240,320,3]``: like what the network is made for."""
+    portrait = read_image(Path(__file__).parents[1] / "assets" / "astronaut.jpg").image
+    return resize(portrait[64:448], Size(240, 320))
 
 
 def _write_vectors(network: nn.Module, spec: ModelSpec, folder: Path, bound: float) -> None:

@@ -20,7 +20,8 @@ import cv2
 import numpy as np
 
 from pocketmatte.core import Frame, Size
-from pocketmatte.effects.looks import Renderer, parse_look
+from pocketmatte.effects.looks import parse_look
+from pocketmatte.effects.render import Renderer
 from pocketmatte.io.images import read_image
 from pocketmatte.io.video_sink import VideoSink
 from pocketmatte.io.video_source import VideoSource

@@ -39,8 +39,10 @@ def label(row: Row) -> str:
     """How a row is called in a table."""
     name = NAMES.get(row["model"], f"`{row['model']}`")
     runtime = {"litert": ".tflite", "onnxruntime": ".onnx"}[row["runtime"]]
-    return name if row["model"] in NAMES else f"{name} {runtime}" + (
-        "" if row["refine"] == "guided" else f", {row['refine']}"
+    return (
+        name
+        if row["model"] in NAMES
+        else f"{name} {runtime}" + ("" if row["refine"] == "guided" else f", {row['refine']}")
     )
 
 
@@ -90,14 +92,50 @@ def latency() -> str:
 def stages() -> str:
     """Stages of one 1280x720 frame on one thread."""
     document = json.loads((RESULTS / "stages.json").read_text())
-    body = [
-        [name, str(v["min_ms"]), str(v["median_ms"]), str(v["iqr_ms"])] for name, v in document["stages"].items()
-    ]
+    body = [[name, str(v["min_ms"]), str(v["median_ms"]), str(v["iqr_ms"])] for name, v in document["stages"].items()]
     return grid(["stage of a 1280x720 frame, 1 thread", "min ms", "median ms", "spread ms"], body)
 
 
-TABLES: dict[str, Callable[[], str]] = {"accuracy": accuracy, "video": video, "latency": latency, "stages": stages}
-PAGES = (ROOT / "README.md", ROOT / "docs" / "models" / "portrait-lite0.md")
+def clean() -> str:
+    """What matte clean-up gains on the test sets."""
+    body = []
+    for row in rows("clean.csv"):
+        if row["clean"] != "off":
+            gains = [f"{100 * float(row[f'{key}_gain']):+.3f}" for key in ("miou", "biou", "mad")]
+            body.append([f"`{row['clean']}`", row["set"], *gains, f"{float(row['conn_gain']):+.3f}"])
+    return grid(["clean-up", "set", "mIoU, points", "boundary IoU, points", "MAD x 100", "connectivity"], body)
+
+
+def cost() -> str:
+    """Filters, looks and presets at two sizes."""
+    sizes = json.loads((RESULTS / "effects.json").read_text())["milliseconds"]
+    body = []
+    for name in next(iter(sizes.values())):
+        found = [size[name] for size in sizes.values()]
+        body.append([name, *(f"{row['median']:.1f} ({row['q25']:.1f} - {row['q75']:.1f})" for row in found)])
+    return grid(["", *sizes], body)
+
+
+def green() -> str:
+    """Colour error of a recomposition with and without foreground estimation."""
+    errors = json.loads((RESULTS / "effects.json").read_text())["green_to_red"]
+    body = [
+        [size, *(f"{found[key]:.1f}" for key in ("none", "fast")), f"{1 - found['fast'] / found['none']:.0%}"]
+        for size, found in errors.items()
+    ]
+    return grid(["", "`none`", "`fast`", "less by"], body)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "accuracy": accuracy,
+    "video": video,
+    "latency": latency,
+    "stages": stages,
+    "clean": clean,
+    "cost": cost,
+    "green": green,
+}
+PAGES = (ROOT / "README.md", ROOT / "docs" / "models" / "portrait-lite0.md", ROOT / "docs" / "effects.md")
 
 
 def fill(text: str) -> str:

@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING, TypeVar, overload
 
 import numpy as np
 
-from pocketmatte.apps.jobs import Settings, cut_image, open_pipeline, open_renderer, photo_jobs
-from pocketmatte.effects.looks import Renderer, parse_look
+from pocketmatte.apps.jobs import Settings, check_destination, cut_image, open_pipeline, open_renderer, photo_jobs
+from pocketmatte.effects.backdrop import Fit
+from pocketmatte.effects.blend import parse_blend
+from pocketmatte.effects.looks import parse_look
+from pocketmatte.effects.presets import parse_preset
+from pocketmatte.effects.render import Renderer
 from pocketmatte.io.images import from_array, from_pil, read_image, write_image
+from pocketmatte.ops.clean import Clean
 from pocketmatte.pipeline.pipeline import Foreground, Pipeline
 
 if TYPE_CHECKING:
@@ -34,6 +39,11 @@ def cut_out(
     model: str | None = ...,
     foreground: Foreground = ...,
     force: bool = ...,
+    blend: str = ...,
+    fit: Fit = ...,
+    preset: str = ...,
+    depth: str | Path | None = ...,
+    clean: Clean = ...,
 ) -> Path: ...
 @overload
 def cut_out(
@@ -44,6 +54,11 @@ def cut_out(
     model: str | None = ...,
     foreground: Foreground = ...,
     force: bool = ...,
+    blend: str = ...,
+    fit: Fit = ...,
+    preset: str = ...,
+    depth: str | Path | None = ...,
+    clean: Clean = ...,
 ) -> np.ndarray: ...
 @overload
 def cut_out(
@@ -54,6 +69,11 @@ def cut_out(
     model: str | None = ...,
     foreground: Foreground = ...,
     force: bool = ...,
+    blend: str = ...,
+    fit: Fit = ...,
+    preset: str = ...,
+    depth: str | Path | None = ...,
+    clean: Clean = ...,
 ) -> Image: ...
 def cut_out(
     image: str | Path | np.ndarray | Image,
@@ -63,6 +83,11 @@ def cut_out(
     model: str | None = None,
     foreground: Foreground = "fast",
     force: bool = False,
+    blend: str = "alpha",
+    fit: Fit = "cover",
+    preset: str = "none",
+    depth: str | Path | None = None,
+    clean: Clean = "off",
 ) -> Path | np.ndarray | Image:
     """Cut the people out of one photo and give back the kind that came in.
 
@@ -72,13 +97,25 @@ def cut_out(
       (``[H,W]`` for look ``alpha``, RGB for the looks with a background);
     * a PIL picture: a PIL picture in mode RGBA, L or RGB likewise.
 
-    ``look`` is ``rgba``, ``alpha``, ``blur``, ``color:#RRGGBB`` or ``image:PATH``. The model stays loaded for the
-    next call. Not for use from several threads at once: :func:`pocketmatte.load` gives each its own pipeline.
+    ``look`` is ``rgba``, ``alpha``, ``blur``, ``bokeh``, ``depth``, ``pixelate``, ``color:#RRGGBB``, ``image:PATH`` or
+    ``video:PATH``; it and ``blend``, ``fit``, ``preset``, ``depth`` and ``clean`` are those of ``pocketmatte run``. The
+    model stays loaded for the next call. Not for use from several threads at once: :func:`pocketmatte.load` gives
+    each its own pipeline.
     Raises :class:`pocketmatte.PocketmatteError` with what to do about it, ``TypeError`` for another kind of input.
     """
-    settings = Settings(look=parse_look(look), model=model, foreground=foreground)
+    settings = Settings(
+        look=parse_look(look),
+        model=model,
+        foreground=foreground,
+        blend=parse_blend(blend),
+        fit=fit,
+        preset=parse_preset(preset),
+        depth=Path(depth) if depth else None,
+        clean=clean,
+    )
     if isinstance(image, str | os.PathLike):
         job = photo_jobs([Path(image)], Path(output) if output else None, settings.look)[0]
+        check_destination(job.destination, settings)
         pipeline, renderer = _opened(settings)
         write_image(job.destination, cut_image(read_image(job.source), pipeline, renderer), force=force)
         return job.destination

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from pocketmatte.core import Frame, Matte, UInt8Image
-from pocketmatte.effects.looks import Look, Renderer
+from pocketmatte.core import Frame, Matte, PocketmatteError, UInt8Image
+from pocketmatte.effects.backdrop import FITS, ClipBackdrop, Fit, PictureBackdrop, read_depth
+from pocketmatte.effects.blend import Blend
+from pocketmatte.effects.looks import Look
+from pocketmatte.effects.presets import Preset
+from pocketmatte.effects.render import Renderer
 from pocketmatte.io.images import LoadedImage, read_image
 from pocketmatte.io.paths import Job, expand_inputs
+from pocketmatte.ops.clean import Clean
 from pocketmatte.pipeline.pipeline import Foreground, Pipeline, Refine, load
 from pocketmatte.runtime.base import DEFAULT_THREADS
+
+_SMOOTH = 0.9  # weight of the past in the harmonizer's colours; every photo and video starts without a past
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,22 @@ class Settings:
     runtime: str = "auto"
     device: str = "auto"
     threads: int = DEFAULT_THREADS
+    blend: Blend = field(default_factory=Blend)
+    fit: Fit = "cover"
+    preset: Preset | None = None
+    depth: Path | None = None
+    clean: Clean = "off"
+
+    def __post_init__(self) -> None:
+        look = self.look.kind
+        if not self.blend.plain and not self.look.has_background:
+            raise PocketmatteError(f"blend {self.blend.name} needs a look with a background; found look {look}")
+        if self.preset is not None and look == "alpha":
+            raise PocketmatteError(f"preset {self.preset.name} changes colours, of which look alpha has none")
+        if self.depth is not None and look != "depth":
+            raise PocketmatteError(f"a depth picture goes with look depth; found look {look}")
+        if self.fit not in FITS:
+            raise PocketmatteError(f"unknown fit {self.fit!r}; known: {', '.join(FITS)}")
 
 
 def open_pipeline(settings: Settings) -> Pipeline:
@@ -37,13 +60,33 @@ def open_pipeline(settings: Settings) -> Pipeline:
         threads=settings.threads,
         refine=settings.refine,
         foreground=settings.foreground if settings.look.needs_foreground else "none",
+        clean=settings.clean,
     )
 
 
 def open_renderer(settings: Settings) -> Renderer:
-    """The renderer of the look, its backdrop picture read. Raises :class:`PocketmatteError` when it cannot be."""
+    """A fresh renderer of the look, its backdrop opened. Raises :class:`PocketmatteError` when it cannot be."""
     path = settings.look.path
-    return Renderer(settings.look, read_image(path).image if path else None)
+    backdrop: PictureBackdrop | ClipBackdrop | None = None
+    if path and settings.look.kind == "video":
+        from pocketmatte.io.video_source import VideoSource
+
+        backdrop = ClipBackdrop(VideoSource(path), settings.fit)
+    elif path:
+        backdrop = PictureBackdrop(read_image(path).image, settings.fit)
+    harmonizer = None
+    if settings.blend.needs_harmonizer:
+        from pocketmatte.pipeline.harmonizer import load_harmonizer
+
+        harmonizer = load_harmonizer(threads=settings.threads, smooth=_SMOOTH)
+    return Renderer(
+        settings.look,
+        backdrop,
+        blend=settings.blend,
+        preset=settings.preset,
+        depth=read_depth(read_image(settings.depth).image) if settings.depth else None,
+        harmonizer=harmonizer,
+    )
 
 
 def photo_jobs(inputs: list[Path], output: Path | None, look: Look) -> list[Job]:
@@ -51,9 +94,17 @@ def photo_jobs(inputs: list[Path], output: Path | None, look: Look) -> list[Job]
     return expand_inputs(inputs, output, ".png", look.word)
 
 
+def check_destination(destination: Path, settings: Settings) -> None:
+    """Raise :class:`PocketmatteError` when the output would replace the backdrop or depth picture it is made with."""
+    for path in (settings.look.path, settings.depth):
+        if path is not None and destination.exists() and path.exists() and destination.samefile(path):
+            raise PocketmatteError(f"{destination} is an input: it would be overwritten; choose another output")
+
+
 def cut_image(loaded: LoadedImage, pipeline: Pipeline, renderer: Renderer) -> UInt8Image:
     """One photo -> the pixels of its look. An alpha channel the photo already has can only be narrowed."""
     pipeline.reset()
+    renderer.reset()
     frame = Frame(loaded.image)
     matte = pipeline.step(frame)
     if loaded.alpha is not None:

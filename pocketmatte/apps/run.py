@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pocketmatte.apps.jobs import Settings, cut_image, open_pipeline, open_renderer
+from pocketmatte.apps.jobs import Settings, check_destination, cut_image, open_pipeline, open_renderer
 from pocketmatte.apps.run_video import cut_video, video_destination
 from pocketmatte.core import PocketmatteError
+from pocketmatte.effects.render import Renderer
 from pocketmatte.io.images import check_output, read_image, write_image
 from pocketmatte.io.paths import Job, expand_inputs, is_video
 from pocketmatte.pipeline.pipeline import Pipeline
@@ -45,27 +46,29 @@ def run(
     found = expand_inputs(inputs, output, ".png", settings.look.word)
     jobs = [video_destination(j, settings.look, layout, output) if is_video(j.source) else j for j in found]
     open_pipeline(settings).close()  # a wrong model or device fails here, once, before any work
-    renderer = open_renderer(settings)
+    open_renderer(settings)
     local = threading.local()
     pipelines: list[Pipeline] = []
 
-    def pipeline() -> Pipeline:
-        if not hasattr(local, "pipeline"):
-            local.pipeline = open_pipeline(settings)
-            pipelines.append(local.pipeline)
-        opened: Pipeline = local.pipeline
-        return opened
+    def opened() -> tuple[Pipeline, Renderer]:
+        """The pipeline and renderer of this thread."""
+        if not hasattr(local, "pair"):
+            local.pair = open_pipeline(settings), open_renderer(settings)
+            pipelines.append(local.pair[0])
+        pair: tuple[Pipeline, Renderer] = local.pair
+        return pair
 
     def work(job: Job, advance: Advance) -> Outcome:
         if resume and job.destination.exists():
             return Outcome(job, "skipped", "output is already there")
         try:
+            check_destination(job.destination, settings)
             check_output(job.destination, force, settings.look.transparent and not is_video(job.source))
             if is_video(job.source):
-                notes = cut_video(job, pipeline(), renderer, layout, force, advance)
+                notes = cut_video(job, *opened(), layout, force, advance)
             else:
                 loaded = read_image(job.source)
-                pixels = cut_image(loaded, pipeline(), renderer)
+                pixels = cut_image(loaded, *opened())
                 job.destination.parent.mkdir(parents=True, exist_ok=True)
                 write_image(job.destination, pixels, force=force)
                 notes = loaded.notes
@@ -80,8 +83,8 @@ def run(
         for outcome in _each(jobs, work, workers, report):
             outcomes.append(outcome)
             report.finished(outcome)
-    for opened in pipelines:
-        opened.close()
+    for pipeline in pipelines:
+        pipeline.close()
     return _summary(outcomes, found.skipped, as_json)
 
 

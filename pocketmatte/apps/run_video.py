@@ -12,7 +12,8 @@ from typing import TypeVar
 import numpy as np
 
 from pocketmatte.core import PocketmatteError, UInt8Image
-from pocketmatte.effects.looks import Look, Renderer
+from pocketmatte.effects.looks import Look
+from pocketmatte.effects.render import Renderer
 from pocketmatte.io.paths import Job
 from pocketmatte.io.video_formats import ALPHA_SUFFIXES, VIDEO_OUTPUT_SUFFIXES
 from pocketmatte.io.video_sink import VideoSink
@@ -51,6 +52,7 @@ def cut_video(
 ) -> tuple[str, ...]:
     """Cut one video; returns notes for the user. Raises :class:`PocketmatteError`, leaving nothing half-written."""
     pipeline.reset()
+    renderer.reset()
     with VideoSource(job.source) as source:
 
         def rendered() -> Iterator[tuple[UInt8Image, Fraction]]:

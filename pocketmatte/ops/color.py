@@ -24,3 +24,13 @@ def linear_to_srgb(light: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     light = np.maximum(np.asarray(light, np.float32), 0)
     curve = 269.025 * np.asarray(cv2.pow(light, 1 / 2.4)).reshape(light.shape) - 14.025
     return np.where(light <= 0.0031308, light * 3294.6, curve).astype(np.float32)
+
+
+def rgb_to_lab(image: UInt8Image) -> npt.NDArray[np.float32]:
+    """sRGB uint8 ``[H,W,3]`` -> CIE L*a*b* (D65) float32: L 0..100, a and b about -128..127, not rounded to 8 bits."""
+    return np.asarray(cv2.cvtColor(image.astype(np.float32) * np.float32(1 / 255), cv2.COLOR_RGB2Lab), np.float32)
+
+
+def lab_to_rgb(lab: npt.NDArray[np.float32]) -> UInt8Image:
+    """L*a*b* float32 ``[H,W,3]`` -> sRGB uint8, rounded; colours a screen cannot show are limited to 0..255."""
+    return np.asarray(cv2.convertScaleAbs(np.maximum(cv2.cvtColor(lab, cv2.COLOR_Lab2RGB), 0), alpha=255), np.uint8)

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from pocketmatte.core import Alpha, Frame, Matte, PocketmatteError, UInt8Image
+from pocketmatte.ops.clean import CLEAN_MODES, Clean, clean_matte
 from pocketmatte.ops.foreground import estimate_foreground_fast, estimate_foreground_ml
 from pocketmatte.ops.refine import refine_guided
 from pocketmatte.pipeline.tensors import Prepared, prepare, read_alpha
@@ -31,17 +32,27 @@ class Pipeline:
 
     ``refine``: how the network's small alpha reaches full size, ``guided`` by the picture or plain ``bilinear``.
     ``foreground``: how the person's own colours are estimated where the background shines through; ``none`` leaves
-    ``Matte.foreground`` empty.
+    ``Matte.foreground`` empty. ``clean``: small ``holes`` of people are filled, small ``islands`` removed, ``both`` or
+    ``off``.
     """
 
     def __init__(
-        self, session: Session, spec: ModelSpec, *, refine: Refine = "guided", foreground: Foreground = "fast"
+        self,
+        session: Session,
+        spec: ModelSpec,
+        *,
+        refine: Refine = "guided",
+        foreground: Foreground = "fast",
+        clean: Clean = "off",
     ) -> None:
         if refine not in ("guided", "bilinear"):
             raise PocketmatteError(f"unknown refinement {refine!r}; known: guided, bilinear")
         if foreground not in (*_ESTIMATORS, "none"):
             raise PocketmatteError(f"unknown foreground estimation {foreground!r}; known: fast, ml, none")
+        if clean not in CLEAN_MODES:
+            raise PocketmatteError(f"unknown matte clean-up {clean!r}; known: {', '.join(CLEAN_MODES)}")
         self.session, self.spec, self.refine, self.foreground = session, spec, refine, foreground
+        self.clean: Clean = clean
         _check(session, spec)
         image = next(i for i in session.inputs if i.name == spec.input.name)
         self._layout: Literal["nhwc", "nchw"] = "nchw" if image.shape[1] == 3 != image.shape[3] else "nhwc"
@@ -68,6 +79,8 @@ class Pipeline:
         started = time.perf_counter()
         geometry = prepared.geometry
         small = geometry.crop(netted)
+        if self.clean != "off":
+            small = clean_matte(small, self.clean)
         if self.refine == "guided":
             alpha = refine_guided(small, frame.image, guide=geometry.crop(prepared.small))
         else:
@@ -117,6 +130,7 @@ def load(
     threads: int = DEFAULT_THREADS,
     refine: Refine = "guided",
     foreground: Foreground = "fast",
+    clean: Clean = "off",
 ) -> Pipeline:
     """Open a model by zoo name, spec or exported file (default: the shipped one) and wrap it in a pipeline.
 
@@ -126,7 +140,7 @@ def load(
     entry = spec.file_for(format_named or _format(spec, runtime))
     session = open_session(spec.path_of(entry), runtime, device, threads)
     try:
-        return Pipeline(session, spec, refine=refine, foreground=foreground)
+        return Pipeline(session, spec, refine=refine, foreground=foreground, clean=clean)
     except PocketmatteError:
         session.close()
         raise

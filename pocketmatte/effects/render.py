@@ -1,0 +1,84 @@
+"""The renderer: one look, one blend filter, one preset, frame after frame."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from pocketmatte.core import Matte, Size, UInt8Image
+from pocketmatte.effects.backdrop import Backdrop, PictureBackdrop
+from pocketmatte.effects.blend import Blend, Recolour
+from pocketmatte.effects.depth import defocus_from_depth, defocus_from_matte
+from pocketmatte.effects.looks import Look
+from pocketmatte.effects.presets import Preset
+from pocketmatte.ops.composite import to_rgba
+from pocketmatte.ops.filters import blur_background
+from pocketmatte.ops.lens import blur_by, bokeh, clean_plate, pixelate
+
+
+class Renderer:
+    """Draws one stream of frames; :meth:`reset` begins a new one. Not for several threads at once.
+
+    ``backdrop`` belongs to ``image`` and ``video`` looks: a uint8 RGB picture or a
+    :class:`~pocketmatte.effects.backdrop.Backdrop`. ``depth``: float32 ``[h,w]``, 1 = nearest, for the ``depth`` look.
+    ``harmonizer`` for blend filters that need one. ``preset`` is applied to the finished picture.
+    """
+
+    def __init__(
+        self,
+        look: Look,
+        backdrop: UInt8Image | Backdrop | None = None,
+        *,
+        blend: Blend | None = None,
+        preset: Preset | None = None,
+        depth: npt.NDArray[np.float32] | None = None,
+        harmonizer: Recolour | None = None,
+    ) -> None:
+        if (look.kind in ("image", "video")) != (backdrop is not None):
+            raise ValueError("a backdrop belongs to image and video looks and to them alone")
+        self.look, self.blend, self.preset, self._depth = look, blend or Blend(), preset, depth
+        if self.blend.needs_harmonizer and harmonizer is None:
+            raise ValueError(f"blend filter {self.blend.name} needs a harmonizer")
+        self._harmonizer = harmonizer
+        if isinstance(backdrop, np.ndarray):
+            backdrop = PictureBackdrop(backdrop)
+        elif look.kind == "color":
+            backdrop = PictureBackdrop(np.array([[look.color]], np.uint8))
+        self._backdrop: Backdrop | None = backdrop
+
+    def reset(self) -> None:
+        """Forget earlier frames: the next one begins a new photo or video."""
+        if self._backdrop is not None:
+            self._backdrop.reset()
+        if self._harmonizer is not None:
+            self._harmonizer.reset()
+
+    def draw(self, image: UInt8Image, matte: Matte) -> UInt8Image:
+        """``image`` uint8 RGB ``[H,W,3]`` and its matte of the same size -> uint8 ``[H,W,4]`` straight RGBA for
+        ``rgba``, ``[H,W]`` for ``alpha``, else RGB ``[H,W,3]``."""
+        colours = image if matte.foreground is None else matte.foreground
+        if self.look.kind == "alpha":
+            return (matte.alpha * 255 + 0.5).astype(np.uint8)
+        if self.look.kind == "rgba":
+            return to_rgba(self.preset(colours) if self.preset else colours, matte.alpha)
+        background = self._background(image, matte, matte.pts)
+        picture = self.blend(colours, matte.alpha, background, image=image, harmonizer=self._harmonizer)
+        return self.preset(picture) if self.preset else picture
+
+    def _background(self, image: UInt8Image, matte: Matte, pts: Fraction | None) -> UInt8Image:
+        if self._backdrop is not None:
+            return self._backdrop.at(Size(*image.shape[:2]), pts)
+        amount = self.look.amount
+        if self.look.kind == "blur":
+            return blur_background(image, matte.alpha, amount)
+        plate = clean_plate(image, matte.alpha)
+        if self.look.kind == "pixelate":
+            return pixelate(plate, round(amount))
+        radius = amount * max(image.shape[:2])
+        if self.look.kind == "bokeh":
+            return bokeh(plate, radius)
+        known = self._depth
+        defocus = defocus_from_matte(matte.alpha) if known is None else defocus_from_depth(known, matte.alpha)
+        return blur_by(plate, defocus, radius)

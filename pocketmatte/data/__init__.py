@@ -1,0 +1,1 @@
+"""Data sets, augmentation and composition for training (NumPy and OpenCV; torch only in ``dataset``)."""

@@ -56,11 +56,17 @@ def main() -> None:
             low, median, high = statistics.quantiles(values, n=4)
             placement = pipeline.session.describe()
             row = {
-                "model": pipeline.spec.name, "runtime": placement.runtime, "threads": threads,
-                "min_ms": round(min(values), 2), "median_ms": round(median, 2), "iqr_ms": round(high - low, 2),
+                "model": pipeline.spec.name,
+                "runtime": placement.runtime,
+                "threads": threads,
+                "min_ms": round(min(values), 2),
+                "median_ms": round(median, 2),
+                "iqr_ms": round(high - low, 2),
                 "ratio": round(min(values) / first, 2),
                 "void": "yes" if high - low > 0.15 * median else "",
-                "machine": platform.machine(), "version": placement.version, "date": date.today().isoformat(),
+                "machine": platform.machine(),
+                "version": placement.version,
+                "date": date.today().isoformat(),
             }
             print(row)
             rows.append(row)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -126,6 +125,23 @@ def green() -> str:
     return grid(["", "`none`", "`fast`", "less by"], body)
 
 
+def harmonize() -> str:
+    """Foreground PSNR on held-out recoloured composites."""
+    document = json.loads((RESULTS / "harmonize.json").read_text())
+    ways = {
+        "nothing": "nothing",
+        "color-transfer": "colour transfer",
+        "color-transfer half": "colour transfer, strength 0.5",
+        "harmonize": "`harmonize`",
+    }
+    body = []
+    for strength in document["strengths"]:
+        found = document["person"][strength]
+        cells = [f"{found[way]['psnr']:.2f}" for way in ways]
+        body.append([f"{strength} ({document['strengths'][strength]:g})", *cells])
+    return grid(["foreground PSNR, dB", *ways.values()], body)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "accuracy": accuracy,
     "video": video,
@@ -133,6 +149,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "stages": stages,
     "clean": clean,
     "cost": cost,
+    "harmonize": harmonize,
     "green": green,
 }
 PAGES = (ROOT / "README.md", ROOT / "docs" / "models" / "portrait-lite0.md", ROOT / "docs" / "effects.md")
@@ -141,10 +158,11 @@ PAGES = (ROOT / "README.md", ROOT / "docs" / "models" / "portrait-lite0.md", ROO
 def fill(text: str) -> str:
     """The page with every table it marks."""
     for name, table in TABLES.items():
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        if pattern.search(text):
-            content = table()
-            text = pattern.sub(lambda m, content=content: f"{m[1]}{content}\n{m[2]}", text)
+        begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        if begin in text:
+            before, rest = text.split(begin, 1)
+            after = rest.split(end, 1)[1]
+            text = f"{before}{begin}{table()}\n{end}{after}"
     return text
 
 

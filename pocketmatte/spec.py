@@ -56,11 +56,12 @@ class StateSpec:
 class OutputSpec:
     """Tensor ``name`` and its meaning: ``alpha`` (0..1), ``logits`` (one channel), or ``two-logits`` (softmax).
 
-    ``channel`` is the foreground channel.
+    ``channel`` is the foreground channel. ``color-transform`` is the answer of a harmoniser, the 66 numbers that
+    :mod:`pocketmatte.effects.color_transform` describes.
     """
 
     name: str
-    kind: Literal["alpha", "logits", "two-logits"] = "alpha"
+    kind: Literal["alpha", "logits", "two-logits", "color-transform"] = "alpha"
     channel: int = 0
 
 
@@ -86,7 +87,11 @@ class Licences:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """What ``spec.json`` says; see the field types. ``parameters`` count after batch-norm folding, ``macs`` per run."""
+    """What ``spec.json`` says; see the field types. ``parameters`` count after batch-norm folding, ``macs`` per run.
+
+    ``task`` is ``matting``, or ``harmonize`` for a network that recolours people: its input is a composite prepared as
+    ``input`` says, with the matte (0..1, resized alike) as a fourth channel.
+    """
 
     name: str
     version: str
@@ -102,6 +107,7 @@ class ModelSpec:
     training: dict[str, Any] = field(default_factory=dict)
     measured: tuple[dict[str, Any], ...] = ()
     golden: str | None = None
+    task: Literal["matting", "harmonize"] = "matting"
     folder: Path | None = field(default=None, compare=False)
 
     def file_for(self, format: str) -> WeightFile:

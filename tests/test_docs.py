@@ -33,4 +33,5 @@ def test_verbs_of_the_readme_exist(cli_verbs):
 def cli_verbs():
     from pocketmatte.apps.cli import app
 
-    return {command.name or command.callback.__name__ for command in app.registered_commands}
+    commands = {command.name or command.callback.__name__ for command in app.registered_commands}
+    return commands | {group.name or group.typer_instance.info.name for group in app.registered_groups}

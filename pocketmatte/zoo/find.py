@@ -43,12 +43,20 @@ def find_model(model: str | Path) -> tuple[ModelSpec, str | None]:
     if path.is_dir() and (path / "spec.json").is_file():
         path = path / "spec.json"
     if path.suffix == ".json" and path.is_file():
-        return read_spec(path), None
+        return _for_matting(read_spec(path)), None
     if path.suffix.lower() in MODEL_SUFFIXES:
         return _spec_beside(path)
     raise PocketmatteError(
         f"unknown model {str(model)!r}: expected one of {', '.join(registry)}, or a {' or '.join(MODEL_SUFFIXES)} file"
     )
+
+
+def _for_matting(spec: ModelSpec) -> ModelSpec:
+    if spec.task != "matting":
+        raise PocketmatteError(
+            f"{spec.name} is a model for {spec.task}, it makes no mattes; `pocketmatte models` lists those"
+        )
+    return spec
 
 
 def _spec_beside(path: Path) -> tuple[ModelSpec, str]:
@@ -59,7 +67,7 @@ def _spec_beside(path: Path) -> tuple[ModelSpec, str]:
             spec = read_spec(candidate)
             for entry in spec.files:
                 if entry.file == path.name:
-                    return spec, entry.format
+                    return _for_matting(spec), entry.format
     raise PocketmatteError(
         f"{path} has no description: expected {path.with_suffix('.spec.json').name} or a spec.json beside it "
         "that lists this file"

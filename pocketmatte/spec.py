@@ -116,7 +116,9 @@ class ModelSpec:
             if entry.format == format:
                 return entry
         have = ", ".join(sorted({e.format for e in self.files}))
-        raise PocketmatteError(f"model {self.name} has no {format} file; it has: {have}")
+        raise PocketmatteError(
+            f"model {self.name} has no {format} file here, it has: {have}; name a {format} file with --model instead"
+        )
 
     def path_of(self, entry: WeightFile) -> Path:
         """Absolute path of a weight file of this spec."""

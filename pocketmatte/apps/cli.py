@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from pocketmatte.apps.cli_data import data_app
+
 app = typer.Typer(
     name="pocketmatte",
     help="Cut people out of photos, folders and videos with models small enough for a phone.",
@@ -16,7 +18,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(data_app)
 
 Inputs = Annotated[list[Path], typer.Argument(metavar="IN...", help="Photos, folders or video files.")]
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Output file, or folder for several inputs.")]
@@ -32,7 +36,31 @@ def run(
     inputs: Inputs,
     output: Output = None,
     model: Model = None,
-    look: Annotated[str, typer.Option(help="rgba (transparent), alpha, blur, color:#RRGGBB or image:PATH.")] = "rgba",
+    look: Annotated[
+        str,
+        typer.Option(
+            help="rgba (transparent), alpha, blur, bokeh, depth, pixelate, color:#RRGGBB, image:PATH or video:PATH; "
+            "blur, bokeh and depth take :STRENGTH (share of the longer side), pixelate :CELLS."
+        ),
+    ] = "rgba",
+    blend: Annotated[
+        str,
+        typer.Option(
+            help="How the person is put on the background: alpha, smoothstep, color-transfer, seamless, multiply, "
+            "screen, overlay, soft-light or harmonize, with options as NAME:KEY=VALUE,..."
+        ),
+    ] = "alpha",
+    fit: Annotated[
+        Literal["cover", "contain", "stretch", "tile"], typer.Option(help="How a backdrop fills the frame.")
+    ] = "cover",
+    preset: Annotated[
+        str, typer.Option(help="Finish: none, sepia[:AMOUNT], curve[:X Y X Y ...] or kuwahara[:RADIUS].")
+    ] = "none",
+    depth: Annotated[Path | None, typer.Option(help="Picture of the depth (near is bright) for --look depth.")] = None,
+    clean: Annotated[
+        Literal["off", "holes", "islands", "both"],
+        typer.Option(help="Fill small holes in people, remove small islands beside them."),
+    ] = "off",
     foreground: Annotated[
         Literal["fast", "ml", "none"], typer.Option(help="How the person's own colours are estimated at soft edges.")
     ] = "fast",
@@ -53,9 +81,24 @@ def run(
     """Cut people out: photo.jpg becomes photo-cutout.png, a folder becomes FOLDER-cutout/, a video a video."""
     from pocketmatte.apps.jobs import Settings
     from pocketmatte.apps.run import run as run_all
+    from pocketmatte.effects.blend import parse_blend
     from pocketmatte.effects.looks import parse_look
+    from pocketmatte.effects.presets import parse_preset
 
-    settings = Settings(parse_look(look), model, refine, foreground, runtime, device, threads)
+    settings = Settings(
+        parse_look(look),
+        model,
+        refine,
+        foreground,
+        runtime,
+        device,
+        threads,
+        blend=parse_blend(blend),
+        fit=fit,
+        preset=parse_preset(preset),
+        depth=depth,
+        clean=clean,
+    )
     raise typer.Exit(run_all(inputs, output, settings, layout, workers, resume, force, json))
 
 
@@ -104,11 +147,15 @@ def train(
     data: Annotated[Path | None, typer.Option(help="Data folder (default: $POCKETMATTE_DATA).")] = None,
     budget: Annotated[float | None, typer.Option(help="Stop with a checkpoint after so many seconds.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on where the run folder was left.")] = False,
+    init: Annotated[Path | None, typer.Option(help="Weights whose matching tensors start the network.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting, e.g. optim.lr=0.001.")
+    ] = None,
 ) -> None:
-    """Train a model (needs the train extra)."""
+    """Train a model (needs the train extra). Exit code 3: the budget ended before the run did; go on with --resume."""
     from pocketmatte.apps.build import train_model
 
-    train_model(config, out, data, budget, resume)
+    raise typer.Exit(0 if train_model(config, out, data, budget, resume, init, settings or ()) else 3)
 
 
 @app.command()
@@ -146,6 +193,10 @@ def main() -> None:
 
         if not isinstance(error, PocketmatteError):
             raise
+        if "--json" in sys.argv:  # whoever parses stdout gets a document in any case
+            import json
+
+            print(json.dumps({"error": str(error)}))
         print(f"pocketmatte: {error}", file=sys.stderr)
         sys.exit(1)
 

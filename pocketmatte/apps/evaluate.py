@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from pocketmatte.core import Alpha, Frame, UInt8Image
+from pocketmatte.core import Alpha, Frame, PocketmatteError, UInt8Image
 from pocketmatte.evaluate.report import EmptyReport, Report, SequenceReport, table
 from pocketmatte.evaluate.runner import evaluate_empty, evaluate_pairs, evaluate_sequence
 from pocketmatte.pipeline.pipeline import Refine, load
@@ -25,6 +25,8 @@ def evaluate(
     as_json: bool,
 ) -> None:
     """Score a model and print the report; only frames of a ``sequence`` may remember one another."""
+    if empty and sequence:
+        raise PocketmatteError("--empty and --sequence exclude each other: a sequence needs the truth of every frame")
     terminal = sys.stderr.isatty()
 
     def progress(done: int, total: int, stem: str) -> None:

@@ -101,6 +101,14 @@ def check_destination(destination: Path, settings: Settings) -> None:
             raise PocketmatteError(f"{destination} is an input: it would be overwritten; choose another output")
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder of an output, and those above it. Raises :class:`PocketmatteError` when that is not possible."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PocketmatteError(f"cannot make the folder {folder}: {error.strerror}; choose another output") from error
+
+
 def cut_image(loaded: LoadedImage, pipeline: Pipeline, renderer: Renderer) -> UInt8Image:
     """One photo -> the pixels of its look. An alpha channel the photo already has can only be narrowed."""
     pipeline.reset()

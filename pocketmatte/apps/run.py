@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pocketmatte.apps.jobs import Settings, check_destination, cut_image, open_pipeline, open_renderer
+from pocketmatte.apps.jobs import Settings, check_destination, cut_image, make_folder, open_pipeline, open_renderer
 from pocketmatte.apps.run_video import cut_video, video_destination
 from pocketmatte.core import PocketmatteError
 from pocketmatte.effects.render import Renderer
@@ -69,7 +69,7 @@ def run(
             else:
                 loaded = read_image(job.source)
                 pixels = cut_image(loaded, *opened())
-                job.destination.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(job.destination.parent)
                 write_image(job.destination, pixels, force=force)
                 notes = loaded.notes
         except PocketmatteError as error:
@@ -106,18 +106,18 @@ def _each(jobs: list[Job], work: Callable[[Job, Advance], Outcome], workers: int
 def _summary(outcomes: list[Outcome], passed_over: int, as_json: bool) -> int:
     failed = [o for o in outcomes if o.state == "failed"]
     done = [o for o in outcomes if o.state == "done"]
+    skipped = len(outcomes) - len(done) - len(failed)
     if as_json:
         rows = [
             {"input": str(o.job.source), "output": str(o.job.destination), "state": o.state, "message": o.message}
             for o in sorted(outcomes, key=lambda o: str(o.job.source))
         ]
-        counts = {"done": len(done), "failed": len(failed), "passed_over": passed_over}
+        counts = {"done": len(done), "skipped": skipped, "failed": len(failed), "passed_over": passed_over}
         print(json.dumps({**counts, "files": rows}, indent=1))
     elif len(outcomes) == 1:
         if not failed:
             print(outcomes[0].job.destination)
     else:
-        skipped = len(outcomes) - len(done) - len(failed)
         others = f"; {passed_over} other files passed over" if passed_over else ""
         print(f"{len(done)} done, {skipped} skipped, {len(failed)} failed{others}", file=sys.stderr)
     return 1 if failed else 0

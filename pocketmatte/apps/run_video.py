@@ -11,9 +11,11 @@ from typing import TypeVar
 
 import numpy as np
 
+from pocketmatte.apps.jobs import make_folder
 from pocketmatte.core import PocketmatteError, UInt8Image
 from pocketmatte.effects.looks import Look
 from pocketmatte.effects.render import Renderer
+from pocketmatte.io.frames import folder_name
 from pocketmatte.io.paths import Job
 from pocketmatte.io.video_formats import ALPHA_SUFFIXES, VIDEO_OUTPUT_SUFFIXES
 from pocketmatte.io.video_sink import VideoSink
@@ -26,15 +28,22 @@ _END = object()
 
 
 def video_destination(job: Job, look: Look, layout: str, output: Path | None) -> Job:
-    """Give a video its own suffix: ``.mp4``, or ``.webm`` when the look is transparent. An explicit output stays."""
-    explicit = output is not None and output.suffix.lower() in VIDEO_OUTPUT_SUFFIXES and job.destination == output
+    """Give a video its own suffix: ``.mp4``, or ``.webm`` when the look is transparent. An explicit output stays.
+
+    Raises :class:`PocketmatteError` for an explicit output of a type that cannot be written or cannot hold the look.
+    """
     target = job.destination
-    if not explicit:
+    numbered = folder_name(target) is not None  # such as frames/%05d.png
+    if target == output and not numbered and target.suffix.lower() not in VIDEO_OUTPUT_SUFFIXES:
+        raise PocketmatteError(
+            f"cannot write a video as {target.name}: use {', '.join(VIDEO_OUTPUT_SUFFIXES)} or FOLDER/NAME_%05d.png"
+        )
+    if target != output:
         transparent = look.transparent and layout == "plain"
         target = target.with_name(f"{target.name.removesuffix('.png')}{'.webm' if transparent else '.mp4'}")
     if layout == "side-by-side" and not look.transparent:
         raise PocketmatteError(f"--layout side-by-side shows colour and matte of --look rgba; found --look {look.kind}")
-    if look.transparent and layout == "plain" and target.suffix.lower() not in ALPHA_SUFFIXES:
+    if look.transparent and layout == "plain" and not numbered and target.suffix.lower() not in ALPHA_SUFFIXES:
         raise PocketmatteError(
             f"{target.name} cannot hold transparency: use {', '.join(ALPHA_SUFFIXES)}, --layout side-by-side "
             "or another --look"
@@ -61,7 +70,8 @@ def cut_video(
                 picture = renderer.draw(frame.image, pipeline.step(frame))
                 yield np.stack([picture] * 3, axis=2) if picture.ndim == 2 else picture, frame.pts
 
-        job.destination.parent.mkdir(parents=True, exist_ok=True)
+        numbered = folder_name(job.destination)  # its own folder is made by the sink, whole or not at all
+        make_folder((numbered.folder if numbered else job.destination).parent)
         with VideoSink(
             job.destination, source.size, source, alpha=renderer.look.transparent, layout=layout, force=force
         ) as sink:

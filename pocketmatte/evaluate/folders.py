@@ -73,7 +73,10 @@ def list_pairs(folder: Path) -> Pairs:
         raise PocketmatteError(f"no folder {folder}: expected one with images/ and masks/ or alphas/")
     kinds = [name for name in TRUTHS if (folder / name).is_dir()]
     if not kinds or not (folder / "images").is_dir():
-        raise PocketmatteError(f"{folder} is no data folder: expected images/ and masks/ or alphas/ inside it")
+        raise PocketmatteError(
+            f"{folder} is no data folder: expected images/ and masks/ or alphas/ inside it; "
+            "pictures without people and without labels are measured with --empty"
+        )
     images, truths = list_pictures(folder / "images"), list_pictures(folder / kinds[0])
     pairs = tuple(Pair(stem, path, truths[stem]) for stem, path in images.items() if stem in truths)
     if not pairs:

@@ -231,3 +231,16 @@ def test_wrong_options_say_what_is_known(cli, photo, snapshot, options, message)
     assert answer.code != 0
     assert message in answer.err
     assert snapshot(photo.parent) == before
+
+
+def test_early_errors_are_json_too(cli, tmp_path):
+    answer = cli("run", tmp_path / "missing.jpg", "--json")
+    assert answer.code == 1
+    assert "missing.jpg" in json.loads(answer.out)["error"]
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(cli, photo):
+    answer = cli("run", photo, "-o", "/proc/nowhere/x.png")
+    assert answer.code == 1
+    assert "/proc/nowhere" in answer.err
+    assert "Traceback" not in answer.err

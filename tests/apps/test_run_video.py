@@ -155,3 +155,14 @@ def test_ahead_keeps_order_raises_in_place_and_stops_early():
 
     assert list(islice(ahead(endless(), depth=2), 3)) == [0, 1, 2]
     assert len(made) <= 8
+
+
+def test_explicit_outputs_are_taken_at_their_word(cli, clip, tmp_path, snapshot):
+    assert cli("run", clip, "--look", "blur", "-o", tmp_path / "frames" / "f_%03d.png").code == 0
+    assert len(list((tmp_path / "frames").glob("f_*.png"))) == 8
+    before = snapshot(tmp_path)
+    for name in ("x.avi", "x.png"):
+        answer = cli("run", clip, "--look", "blur", "-o", tmp_path / name)
+        assert answer.code == 1
+        assert f"cannot write a video as {name}: use .mp4" in answer.err
+    assert snapshot(tmp_path) == before

@@ -1,125 +1,219 @@
-"""Building training pictures: a person on a new background, two people, something in front, nobody at all."""
+"""Building training pictures: a person where the photo shows them, on a new background, two people, something in
+front, a photo of people on the wall, nobody at all. Whole batches, in torch, on the device that holds the bank."""
 
 from __future__ import annotations
 
-import cv2
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
 import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
 
-from pocketmatte.data.augment import degrade, half_body_crop, jitter_colour, paste_matrix, uneven_light, view_matrix, warp
-from pocketmatte.data.store import Person, Store
-from pocketmatte.ops.foreground import estimate_foreground
+from pocketmatte.data import framing
+from pocketmatte.data.bank import Bank
+from pocketmatte.data.camera import blur, degrade
+from pocketmatte.data.motion import PriorMix, draw_priors, move, small_motion
+from pocketmatte.data.photo import jitter_colour, match_light, on_device, rows, uneven_light
+from pocketmatte.data.sampling import COLOUR, PERSON, SCENE, Views, read_views
 
-Array = np.ndarray
-
-
-def background_view(store: Store, size: int, rng: np.random.Generator) -> Array:
-    """A random people-free ``size`` square: background pictures, or a person-free strip of a training photo."""
-    if store.strips and rng.random() < 0.25:
-        image, box = store.strips[int(rng.integers(len(store.strips)))]
-        y0, y1, x0, x1 = box
-        image = image[y0:y1, x0:x1]
-    else:
-        image = store.backgrounds[int(rng.integers(len(store.backgrounds)))]
-    h, w = image.shape[:2]
-    side = min(h, w)
-    ch, cw = (int(max(24, side * rng.uniform(0.45, 1.0))) for _ in range(2))
-    ch, cw = min(ch, h), min(cw, w)
-    y, x = int(rng.integers(h - ch + 1)), int(rng.integers(w - cw + 1))
-    view = cv2.resize(image[y : y + ch, x : x + cw], (size, size), interpolation=cv2.INTER_AREA)
-    if rng.random() < 0.5:
-        view = view[:, ::-1]
-    if rng.random() < 0.3:
-        view = cv2.GaussianBlur(view, (0, 0), rng.uniform(0.8, size / 40))
-    if rng.random() < 0.04:  # a plain wall or a studio sweep
-        view = np.empty_like(view)
-        view[:] = rng.integers(0, 256, 3)
-        view = uneven_light(view, rng)
-    return np.ascontiguousarray(view)
+Array = npt.NDArray[Any]
 
 
-def nobody_view(store: Store, size: int, rng: np.random.Generator) -> Array:
-    """A picture without people: half of the time a single large object or animal, which networks take for a person."""
-    if not store.objects or rng.random() < 0.5:
-        return background_view(store, size, rng)
-    image = store.objects[int(rng.integers(len(store.objects)))]
-    return warp(image, view_matrix(image.shape[:2], size, rng), size, cv2.BORDER_REFLECT_101)
+@dataclass(frozen=True)
+class SceneMix:
+    """Shares of the kinds of picture, and probabilities of what is done to them.
+
+    ``nobody`` and ``photo`` (a picture as it was taken) leave the rest to people pasted onto new backgrounds.
+    ``second`` and ``third`` person, ``poster`` on the background, ``occluder`` in front. ``pairs``: share of the
+    samples that come with an untouched earlier frame, for consistency and temporal losses. ``prior``: for video
+    networks, the kinds of previous matte.
+    """
+
+    nobody: float = 0.09
+    photo: float = 0.42
+    second: float = 0.25
+    third: float = 0.07
+    poster: float = 0.06
+    occluder: float = 0.07
+    half_body: float = 0.6
+    frame: float = 0.3
+    degrade: float = 1.0
+    pairs: float = 0.0
+    prior: PriorMix | None = None
 
 
-def _view(person: Person, size: int, rng: np.random.Generator, pasted: bool) -> tuple[Array, Array]:
-    image, alpha = person.image, person.alpha
-    if person.full_body and rng.random() < 0.6:
-        image, alpha = half_body_crop(image, alpha, rng)
-    border = cv2.BORDER_REFLECT_101
-    if pasted:
-        matrix = paste_matrix(alpha, size, rng)
-        return warp(image, matrix, size, border), warp(alpha, matrix, size, cv2.BORDER_CONSTANT)
-    matrix = view_matrix(image.shape[:2], size, rng)
-    return warp(image, matrix, size, border), warp(alpha, matrix, size, border)
+class Batch(NamedTuple):
+    """uint8 tensors: ``image`` ``[N,3,S,S]``; ``alpha`` and ``trust`` ``[N,1,S,S]``, 255 = person, = sure.
+
+    ``prior`` ``[N,1,S,S]``, ``[0,1,S,S]`` for still networks. The first ``m`` samples have an earlier frame: ``clean``,
+    ``clean_alpha``, ``clean_trust`` and, in ``motion`` float ``[m,2,3]``, the map from it to the image (see
+    :func:`pocketmatte.data.motion.move`); ``m`` may be 0.
+    """
+
+    image: Tensor
+    alpha: Tensor
+    trust: Tensor
+    prior: Tensor
+    clean: Tensor
+    clean_alpha: Tensor
+    clean_trust: Tensor
+    motion: Tensor
 
 
-def _match_light(person: Array, alpha: Array, scene: Array, rng: np.random.Generator) -> Array:
-    """Pull the person's mean and spread part of the way to the scene's, so that composites are not given away by light."""
-    inside = alpha > 0.5
-    if inside.sum() < 50:
-        return person
-    amount = rng.uniform(0, 0.6)
-    x = person.astype(np.float32)
-    mean, std = x[inside].mean(0), x[inside].std(0) + 1
-    target_mean, target_std = scene.mean((0, 1)), scene.std((0, 1)) + 1
-    ratio = np.clip(target_std / std, 0.6, 1.5)
-    moved = (x - mean) * (1 + amount * (ratio - 1)) + mean + amount * 0.6 * (target_mean - mean)
-    return np.clip(moved, 0, 255).astype(np.uint8)
+def compose(bank: Bank, mix: SceneMix, n: int, size: int, seed: list[int]) -> Batch:
+    """``n`` training samples of ``size`` pixels; the same ``seed`` gives the same samples on the same device."""
+    rng = np.random.default_rng(seed)
+    device = bank.pixels.device
+    noise = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
+    kind = rng.random(n)
+    photo = (kind >= mix.nobody) & (kind < mix.nobody + mix.photo)
+    pasted = kind >= mix.nobody + mix.photo
+    image, alpha, trust = _scenes(bank, mix, photo, size, rng)
+    change = rows(pasted & (rng.random(n) < 0.5), device)
+    if len(change):
+        image[change] = jitter_colour(image[change], rng).clamp(0, 255)
+    pick = rng.random(n)
+    for share in (1.0, mix.second, mix.third):
+        _paste(bank, mix, pasted & (pick < share), image, alpha, trust, rng)
+    _occlude(bank, rng.random(n) < mix.occluder, image, alpha, trust, rng)
+
+    m = round(mix.pairs * n)
+    whole = torch.cat([image, alpha, trust], 1)
+    before, theta = whole[:m], on_device(small_motion(m, rng), device)
+    if m:
+        whole = torch.cat([move(before, theta), whole[m:]])
+        image, alpha, trust = whole[:, :3], whole[:, 3:4], whole[:, 4:]
+    change = rows(rng.random(n) < 0.7, device)
+    if len(change):
+        image = image.index_copy(0, change, jitter_colour(image[change], rng))
+    image = degrade(image, rng, noise, mix.degrade)
+    prior = draw_priors(alpha, mix.prior, rng) if mix.prior else alpha[:0]
+    return Batch(
+        _to_bytes(image),
+        _to_bytes(alpha),
+        _to_bytes(trust),
+        _to_bytes(prior),
+        _to_bytes(before[:, :3]),
+        _to_bytes(before[:, 3:4]),
+        _to_bytes(before[:, 4:]),
+        theta,
+    )
 
 
-def _paste(scene: Array, total: Array, person: Person, rng: np.random.Generator) -> tuple[Array, Array]:
-    image, alpha8 = _view(person, scene.shape[0], rng, pasted=True)
-    alpha = alpha8.astype(np.float32) / 255
-    colours = estimate_foreground(image, alpha, max(9, scene.shape[0] // 3) | 1)
-    if rng.random() < 0.6:
-        colours = jitter_colour(colours, rng, 0.8)
-    if rng.random() < 0.5:
-        colours = _match_light(colours, alpha, scene, rng)
-    if rng.random() < 0.12:
-        colours = uneven_light(colours, rng)
-    a = alpha[..., None]
-    return (colours * a + scene * (1 - a) + 0.5).astype(np.uint8), np.maximum(total, alpha)
+def _to_bytes(x: Tensor) -> Tensor:
+    return (x.clamp(0, 255) + 0.5).to(torch.uint8)
 
 
-def _occlude(image: Array, alpha: Array, store: Store, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Something that is no person in front of the picture: an ellipse or a box filled with background texture."""
-    size = image.shape[0]
-    mask = np.zeros((size, size), np.uint8)
-    centre = (int(rng.integers(size)), int(rng.integers(size)))
-    axes = (int(size * rng.uniform(0.05, 0.2)), int(size * rng.uniform(0.05, 0.25)))
-    turn = float(rng.uniform(0, 180))
-    if rng.random() < 0.5:
-        cv2.ellipse(mask, centre, axes, turn, 0, 360, 255, -1, cv2.LINE_AA)
-    else:
-        corners = cv2.boxPoints((centre, (2 * axes[0], 2 * axes[1]), turn))
-        cv2.fillConvexPoly(mask, corners.astype(np.int32), 255, cv2.LINE_AA)
-    m = mask.astype(np.float32) / 255
-    texture = background_view(store, size, rng)
-    mixed = texture * m[..., None] + image * (1 - m[..., None])
-    return (mixed + 0.5).astype(np.uint8), alpha * (1 - m)
+def _draw(weight: Array, n: int, rng: np.random.Generator) -> Array:
+    total = np.cumsum(weight)
+    return np.asarray(np.searchsorted(total, rng.random(n) * total[-1], side="right"))
 
 
-def draw_sample(store: Store, size: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """One training picture: uint8 RGB ``[size,size,3]`` and float32 alpha ``[size,size]`` in 0..1."""
-    kind = rng.random()
-    if kind < 0.17:
-        image, alpha = nobody_view(store, size, rng), np.zeros((size, size), np.float32)
-    elif kind < 0.58:
-        image, alpha8 = _view(store.draw(rng), size, rng, pasted=False)
-        alpha = alpha8.astype(np.float32) / 255
-    else:
-        scene = background_view(store, size, rng)
-        if rng.random() < 0.5:
-            scene = jitter_colour(scene, rng)
-        image, alpha = scene, np.zeros((size, size), np.float32)
-        for _ in range(1 + (rng.random() < 0.22) + (rng.random() < 0.06)):
-            image, alpha = _paste(image, alpha, store.draw(rng, cut_out=True), rng)
-    if rng.random() < 0.07:
-        image, alpha = _occlude(image, alpha, store, rng)
-    if rng.random() < 0.7:
-        image = jitter_colour(image, rng)
-    return degrade(image, rng), alpha
+def _scenes(
+    bank: Bank, mix: SceneMix, photo: Array, size: int, rng: np.random.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What everything else is built on: photos with their people, and backgrounds without."""
+    n, device = len(photo), bank.pixels.device
+    crops = framing.draw_crops(bank, _draw(bank.weight, n, rng), rng, mix.half_body, mix.frame)
+    seen, scenery = framing.view_windows(crops, size, rng), framing.background_views(bank, n, size, rng)
+    pick = photo[:, None, None]
+    views = Views(
+        np.where(photo, seen.picture, scenery.picture),
+        np.where(pick, seen.matrix, scenery.matrix),
+        np.full(n, 1e6),
+    )
+    scene = read_views(bank, views, size, SCENE)
+    image, alpha, trust = scene[:, :3], scene[:, 3:4], scene[:, 4:]
+    empty = rows(~photo, device)
+    alpha[empty], trust[empty] = 0, 255  # also where a strip of a photo touches its person
+    if (soft := ~photo & (rng.random(n) < 0.3)).any():
+        index = rows(soft, device)
+        image[index] = blur(image[index], rng.uniform(0.8, max(1.0, size / 40), int(soft.sum())))
+    if (plain := ~photo & (rng.random(n) < 0.04)).any():  # a wall or a studio sweep
+        colour = on_device(rng.uniform(0, 255, (int(plain.sum()), 3, 1, 1)), device)
+        index = rows(plain, device)
+        image[index] = uneven_light(colour.expand(-1, 3, size, size), rng).clamp(0, 255)
+    _hang_posters(bank, mix, ~photo & (rng.random(n) < mix.poster), image, rng)
+    return image, alpha, trust
+
+
+def _hang_posters(bank: Bank, mix: SceneMix, mask: Array, image: Tensor, rng: np.random.Generator) -> None:
+    """Framed photos of people on the background: they are no people in the room."""
+    if not mask.any():
+        return
+    index, count = rows(mask, image.device), int(mask.sum())
+    crops = framing.draw_crops(bank, _draw(bank.weight, count, rng), rng, mix.half_body, 0.0)
+    views = framing.poster_views(bank, crops, image.shape[2], rng)
+    photo = read_views(bank, views, image.shape[2], COLOUR)
+    inside = _distance(views, crops.window, image.shape[2], image.device)
+    border = on_device(rng.uniform(0, 5, (count, 1, 1, 1)), image.device)
+    tone = rng.choice([20.0, 60.0, 230.0, 250.0], (count, 1, 1, 1)) + rng.uniform(-15, 5, (count, 3, 1, 1))
+    colour = on_device(tone, image.device)
+    scene = image[index]
+    scene = torch.lerp(scene, colour.expand_as(scene), (inside + border + 0.5).clamp(0, 1))
+    image[index] = torch.lerp(scene, photo, (inside + 0.5).clamp(0, 1))
+
+
+def _distance(views: Views, window: Array, size: int, device: torch.device) -> Tensor:
+    """``[n,1,size,size]``: distance in output pixels from each pixel to the edge of its window, positive inside."""
+    scale = np.sqrt(np.abs(np.linalg.det(views.matrix[:, :2, :2])))
+    numbers = np.column_stack([np.linalg.inv(views.matrix).reshape(-1, 9), window, scale])
+    *h, top, bottom, left, right, factor = on_device(numbers, device)[:, :, None, None].unbind(1)
+    axis = torch.arange(size, device=device) + 0.5
+    x, y = axis[None, None, :], axis[None, :, None]
+    z = h[6] * x + h[7] * y + h[8]
+    u, v = (h[0] * x + h[1] * y + h[2]) / z, (h[3] * x + h[4] * y + h[5]) / z
+    room = torch.minimum(torch.minimum(u - left, right - u), torch.minimum(v - top, bottom - v))
+    return (room * factor)[:, None]
+
+
+def _paste(
+    bank: Bank, mix: SceneMix, mask: Array, image: Tensor, alpha: Tensor, trust: Tensor, rng: np.random.Generator
+) -> None:
+    """Put one more person in front of the pictures in ``mask``; changes the tensors."""
+    if not mask.any():
+        return
+    device, size, count = image.device, image.shape[2], int(mask.sum())
+    index = rows(mask, device)
+    crops = framing.draw_crops(bank, _draw(bank.weight * bank.cut_out, count, rng), rng, mix.half_body, 0.0)
+    person = read_views(bank, framing.paste_people(bank, crops, size, rng), size, PERSON)
+    a, sure, colours = person[:, :1] / 255, person[:, 1:2], person[:, 2:]
+    scene = image[index]
+    changes: list[tuple[float, Callable[[Tensor, Tensor], Tensor]]] = [
+        (0.6, lambda x, k: jitter_colour(x, rng, 0.8)),
+        (0.5, lambda x, k: match_light(x, a[k], scene[k], rng)),
+        (0.12, lambda x, k: uneven_light(x, rng)),
+    ]
+    for share, f in changes:
+        some = rows(rng.random(count) < share, device)
+        if len(some):
+            colours = colours.index_copy(0, some, f(colours[some], some).clamp(0, 255))
+    image[index] = torch.lerp(scene, colours, a)
+    alpha[index] = torch.maximum(alpha[index], person[:, :1])
+    # whatever of the person the label misses is not pasted either, so the new background is sure
+    trust[index] = torch.lerp(trust[index], sure, a)
+
+
+def _occlude(bank: Bank, mask: Array, image: Tensor, alpha: Tensor, trust: Tensor, rng: np.random.Generator) -> None:
+    """Something that is no person in front: an ellipse or a box of background texture; changes the tensors."""
+    if not mask.any():
+        return
+    device, size, count = image.device, image.shape[2], int(mask.sum())
+    index = rows(mask, device)
+    texture = read_views(bank, framing.background_views(bank, count, size, rng), size, COLOUR)
+    turn = rng.uniform(0, np.pi, count)
+    axes = size * np.stack([rng.uniform(0.05, 0.2, count), rng.uniform(0.05, 0.25, count)], 1)
+    centre, box = rng.uniform(0, size, (2, count)), rng.random(count) < 0.5
+    numbers = np.stack([np.cos(turn), np.sin(turn), *axes.T, *centre, axes.min(1), box], 1)
+    c, s, a, b, x0, y0, smaller, boxed = on_device(numbers, device)[:, :, None, None].unbind(1)
+    axis = torch.arange(size, device=device) + 0.5
+    x, y = axis[None, None, :] - x0, axis[None, :, None] - y0
+    u, v = (c * x + s * y) / a, (c * y - s * x) / b
+    radius = torch.where(boxed > 0, torch.maximum(u.abs(), v.abs()), torch.hypot(u, v))
+    cover = ((1 - radius) * smaller + 0.5).clamp(0, 1)[:, None]
+    image[index] = torch.lerp(image[index], texture, cover)
+    alpha[index] = alpha[index] * (1 - cover)
+    trust[index] = trust[index] + (255 - trust[index]) * cover

@@ -11,7 +11,9 @@ from torch.nn import functional as F
 class ConvBnAct(nn.Sequential):
     """Convolution without bias, batch norm, optional ReLU6; ``[N,cin,H,W] -> [N,cout,H/stride,W/stride]``."""
 
-    def __init__(self, cin: int, cout: int, kernel: int = 3, stride: int = 1, groups: int = 1, act: bool = True) -> None:
+    def __init__(
+        self, cin: int, cout: int, kernel: int = 3, stride: int = 1, groups: int = 1, act: bool = True
+    ) -> None:
         layers: list[nn.Module] = [
             nn.Conv2d(cin, cout, kernel, stride, kernel // 2, groups=groups, bias=False),
             nn.BatchNorm2d(cout),
@@ -43,7 +45,8 @@ class SamePadConv(nn.Module):
         self.conv = nn.Conv2d(cin, cout, kernel, 2, groups=groups, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(F.pad(x, self.pad))
+        y: Tensor = self.conv(F.pad(x, self.pad))
+        return y
 
 
 class InvertedResidual(nn.Module):
@@ -53,17 +56,19 @@ class InvertedResidual(nn.Module):
         super().__init__()
         mid = cin * expand
         self.expand = ConvBnAct(cin, mid, 1) if expand > 1 else nn.Identity()
+        # Padding of a tensor that a skip reads too cannot be folded into the convolution by the LiteRT converter and
+        # leaves transpositions round it; without expansion the input is such a tensor.
         depthwise: nn.Module = (
             SamePadConv(mid, mid, kernel, groups=mid)
-            if stride == 2
-            else nn.Conv2d(mid, mid, kernel, 1, kernel // 2, groups=mid, bias=False)
+            if stride == 2 and expand > 1
+            else nn.Conv2d(mid, mid, kernel, stride, kernel // 2, groups=mid, bias=False)
         )
         self.depthwise = nn.Sequential(depthwise, nn.BatchNorm2d(mid), nn.ReLU6())
         self.project = ConvBnAct(mid, cout, 1, act=False)
         self.residual = stride == 1 and cin == cout
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.project(self.depthwise(self.expand(x)))
+        y: Tensor = self.project(self.depthwise(self.expand(x)))
         return x + y if self.residual else y
 
 
@@ -81,3 +86,49 @@ class GlobalGate(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x * torch.sigmoid(self.fc(x.mean((2, 3), keepdim=True)))
+
+
+class Context(nn.Module):
+    """Widens the view of the deepest features: residual 5x5 separable blocks and a global gate.
+
+    ``[N,cin,h,w] -> [N,width,h,w]``. With ``halve`` the blocks work at half the size, and h and w must be even.
+    """
+
+    def __init__(self, cin: int, width: int, blocks: int = 2, halve: bool = True) -> None:
+        super().__init__()
+        self.reduce = ConvBnAct(cin, width, 1)
+        self.far = nn.ModuleList([Separable(width, width, 5) for _ in range(blocks)])
+        self.gate = GlobalGate(width)
+        self.halve, self.width = halve, width
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.reduce(x)
+        y = F.avg_pool2d(x, 2) if self.halve else x
+        for block in self.far:
+            y = y + block(y)
+        z: Tensor = self.gate(x + upsample2(y) if self.halve else y)
+        return z
+
+
+class Decode(nn.Module):
+    """Up-sample x2 and join the encoder's skip, both reduced to ``cout`` by 1x1 first, then mix.
+
+    ``join``: ``concat``, or ``add``, which is cheaper. ``mix``: ``separable`` 3x3, or ``dense`` 3x3 for networks
+    without a budget.
+    """
+
+    def __init__(self, cin: int, skip: int, cout: int, join: str = "concat", mix: str = "separable") -> None:
+        super().__init__()
+        self.add = join == "add"
+        self.skip = ConvBnAct(skip, cout, 1, act=not self.add)
+        self.squeeze = ConvBnAct(cin, cout, 1, act=not self.add)
+        joined = cout if self.add else 2 * cout
+        if mix == "dense":
+            self.mix: nn.Module = nn.Sequential(ConvBnAct(joined, cout), ConvBnAct(cout, cout))
+        else:
+            self.mix = Separable(joined, cout)
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        up, skip = upsample2(self.squeeze(x)), self.skip(skip)
+        y: Tensor = self.mix(up + skip if self.add else torch.cat([up, skip], 1))
+        return y

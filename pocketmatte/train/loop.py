@@ -1,196 +1,317 @@
-"""The training loop on Lightning Fabric: stages of growing input size, cosine rate, EMA weights, resumable anywhere.
+"""The training loop on Lightning Fabric: stages of growing input size, EMA weights, resumable at any step.
 
-A run folder holds ``config.json``, ``log.csv`` (one row per validation), ``last.ckpt`` (everything needed to
-resume) and ``best.pt`` (EMA weights of the best validation mIoU; see :mod:`pocketmatte.models.checkpoint`).
+A run folder holds ``config.json``, ``loss.csv``, ``log.csv`` (validations), ``checkpoint/`` (everything needed to
+resume; see :mod:`pocketmatte.train.checkpoint`) and ``best.pt`` (EMA weights of the best validation; see
+:mod:`pocketmatte.models.checkpoint`).
 """
 
 from __future__ import annotations
 
-import copy
-import csv
 import json
 import math
-import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import lightning
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from pocketmatte.data.dataset import stream, validation_batches
+from pocketmatte.core import PocketmatteError
+from pocketmatte.data.compose import Batch
 from pocketmatte.data.recipes import data_root
-from pocketmatte.data.store import load_store
-from pocketmatte.models import create_model
+from pocketmatte.data.stream import Position, stream
 from pocketmatte.models.checkpoint import save_weights
-from pocketmatte.train.config import TrainConfig
-from pocketmatte.train.losses import matte_loss
+from pocketmatte.train.checkpoint import read_checkpoint, write_checkpoint
+from pocketmatte.train.config import Stage, TrainConfig
+from pocketmatte.train.ema import Average
+from pocketmatte.train.journal import Journal
+from pocketmatte.train.objective import Objective, Sealed
+from pocketmatte.train.optim import make_optimizer, rate_at, set_rates
+from pocketmatte.train.setup import load_pictures, start_network
+from pocketmatte.train.teacher import channels_last, load_teacher
+from pocketmatte.train.validate import predict, validate
+
+_PANEL = 8  # held-out pictures shown on the board
 
 
-def rate_at(seen: int, config: TrainConfig) -> float:
-    """Share of the peak learning rate after ``seen`` samples: linear warm-up, then cosine."""
-    if seen < config.warmup_samples:
-        return (seen + 1) / config.warmup_samples
-    progress = min(1.0, (seen - config.warmup_samples) / max(1, config.samples - config.warmup_samples))
-    return config.final_lr_share + (1 - config.final_lr_share) * 0.5 * (1 + math.cos(math.pi * progress))
+@dataclass
+class State:
+    """Where a run stands.
+
+    ``best``: the best score at input size ``size`` (scores of different sizes are not comparable), ``stale``:
+    validations since then, ``shrink``: what plateaus have left of the learning rate.
+    """
+
+    seen: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    size: int = 0
+    best: float = -math.inf
+    stale: int = 0
+    shrink: float = 1.0
+    finished: bool = False
 
 
-def normalise(images: Tensor, model: nn.Module) -> Tensor:
-    """uint8 ``[N,3,H,W]`` -> float32 in the model's own range, channels last."""
-    x = (images.float() / 255 - model.mean) / model.std
-    return x.contiguous(memory_format=torch.channels_last)
+@dataclass(frozen=True)
+class Progress:
+    """``total``: samples of the whole run (a guess when it is bounded by time); ``loss``: the last row of ``loss.csv``;
+    ``rate`` in samples per second, ``remaining`` in seconds."""
 
-
-@torch.no_grad()
-def validate(model: nn.Module, batches: list[tuple[Tensor, Tensor]], device: torch.device) -> dict[str, float]:
-    """mIoU and MAD over the held-out people, mean alpha over the held-out empty scenes, at network size."""
-    model.eval()
-    ious, mads, empty = [], [], []
-    for images, alphas in batches:
-        prediction = torch.sigmoid(model(normalise(images.to(device), model)).float())
-        truth = alphas.to(device).float() / 255
-        for p, t in zip(prediction, truth, strict=True):
-            if t.max() == 0:
-                empty.append(p.mean().item())
-                continue
-            a, b = p > 0.5, t > 0.5
-            fore = (a & b).sum() / (a | b).sum().clamp(min=1)
-            back = (~a & ~b).sum() / (~a | ~b).sum().clamp(min=1)
-            ious.append(((fore + back) / 2).item())
-            mads.append((p - t).abs().mean().item())
-    return {
-        "miou": sum(ious) / max(1, len(ious)),
-        "mad": sum(mads) / max(1, len(mads)),
-        "empty": sum(empty) / max(1, len(empty)),
-    }
+    seen: int
+    total: int
+    size: int
+    loss: float
+    rate: float
+    remaining: float
 
 
 class Trainer:
-    """One run in one folder; :meth:`run` starts it or takes it up where it was stopped."""
+    """One run in one folder: :meth:`resume` takes it up where it was stopped, :meth:`run` goes on to the end.
 
-    def __init__(self, config: TrainConfig, out: Path, data: Path | None = None) -> None:
-        self.config, self.out = config, out
+    ``observe`` hears notes (text) and :class:`Progress`. Raises :class:`PocketmatteError` for data, weights or
+    settings that do not fit.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        out: Path,
+        data: Path | None = None,
+        observe: Callable[[str | Progress], None] = lambda event: None,
+        accelerator: str = "auto",
+    ) -> None:
+        self.config, self.out, self._observe = config, out, observe
         cv2.setNumThreads(1)  # before any fork: OpenCV's thread pool does not survive one
-        self.fabric = lightning.Fabric(accelerator="auto", devices=1, precision=config.precision)
+        strategy = "ddp" if config.devices > 1 else "auto"
+        precision: Any = config.precision
+        self.fabric = lightning.Fabric(
+            accelerator=accelerator, strategy=strategy, devices=config.devices, precision=precision
+        )
+        self.fabric.launch()
         self.fabric.seed_everything(config.seed, verbose=False)
+        self.device = self.fabric.device
+        torch.use_deterministic_algorithms(config.deterministic, warn_only=True)
+        torch.backends.cudnn.benchmark = not config.deterministic
         root = data_root(data)
-        self.store, self.held_out = load_store(root), load_store(root, validation=True)
-        model = create_model(config.architecture, **config.options)
-        if config.pretrained_encoder:
-            model.load_pretrained_encoder()
-        model = model.to(memory_format=torch.channels_last)
-        encoder = [p for n, p in model.named_parameters() if n.startswith("encoder.")]
-        rest = [p for n, p in model.named_parameters() if not n.startswith("encoder.")]
-        groups = [{"params": encoder, "peak": config.encoder_lr}, {"params": rest, "peak": config.lr}]
-        optimizer = torch.optim.AdamW([g for g in groups if g["params"]], lr=0.0, weight_decay=config.weight_decay)
-        self.model, self.optimizer = self.fabric.setup(model, optimizer)
-        self.average = copy.deepcopy(self.model.module).eval()
-        self.seen, self.best, self.seconds = 0, 0.0, 0.0
+        network = start_network(config, root, not (out / "checkpoint").is_dir(), self._note)
+        teacher = load_teacher(config.teacher, self.device) if config.teacher else None
+        self.pictures = load_pictures(config, root, self.device, self.fabric.autocast(), self._note)
+        objective = Objective(network, config.loss, teacher)
+        channels_last(objective)
+        optimizer = make_optimizer(objective, config.optim, fused=self.device.type == "cuda")
+        self.model, self.optimizer = self.fabric.setup(objective, optimizer)
+        self.objective, self.network = objective, network
+        self.average = Average(network, config.optim.ema)
+        self.state, self.stopped = State(), False
+        self._sums: dict[str, Tensor] = {}  # loss terms since the last row of loss.csv
+        self._steps, self._loss = 0, math.nan
+        self._journal: Journal | None = None
+        self._clock = time.monotonic()
 
-    def _checkpoint(self) -> None:
-        state = {
-            "model": self.model.module.state_dict(),
-            "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "progress": {"seen": self.seen, "best": self.best, "seconds": self.seconds},
-        }
-        part = self.out / "last.ckpt.part"
-        torch.save(state, part)
-        part.replace(self.out / "last.ckpt")
+    def _note(self, text: str) -> None:
+        if self.fabric.is_global_zero:
+            self._observe(text)
 
     def resume(self) -> bool:
-        """Load ``last.ckpt`` when the folder has one."""
-        path = self.out / "last.ckpt"
-        if not path.exists():
+        """Take up the run in the folder; ``False`` when it has none."""
+        stored = read_checkpoint(self.out / "checkpoint")
+        if stored is None:
             return False
-        state: dict[str, Any] = torch.load(path, map_location=self.fabric.device, weights_only=True)
-        self.model.module.load_state_dict(state["model"])
-        self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        progress = state["progress"]
-        self.seen, self.best, self.seconds = progress["seen"], progress["best"], progress["seconds"]
+        try:
+            self.objective.load_state_dict(stored["model"])
+            self.average.network.load_state_dict(stored["average"])
+        except RuntimeError as error:
+            reason = " ".join(str(error).split("\n")[:2])
+            raise PocketmatteError(f"the run in {self.out} is of another network: {reason}") from error
+        self.optimizer.load_state_dict(stored["optimizer"])
+        self.state = State(**stored["state"])
+        self._sums = {name: value.to(self.device) for name, value in stored["sums"].items()}
+        self._steps = stored["steps"]
+        torch.set_rng_state(stored["rng"])
+        if self.device.type == "cuda" and stored["cuda_rng"] is not None:
+            torch.cuda.set_rng_state(stored["cuda_rng"], self.device)
+        self._note(f"resumed at {self.state.seen} of {self.config.samples} samples")
         return True
 
-    def _update_average(self, step: int) -> None:
-        keep = min(self.config.ema, (1 + step) / (10 + step))
-        with torch.no_grad():
-            for mine, theirs in zip(self.average.state_dict().values(), self.model.module.state_dict().values(), strict=True):
-                if mine.dtype.is_floating_point:
-                    mine.lerp_(theirs.to(mine.dtype), 1 - keep)
-                else:
-                    mine.copy_(theirs)
+    def save(self) -> None:
+        """Write the checkpoint."""
+        if self.fabric.is_global_zero:
+            content = {
+                "model": self.objective.state_dict(),
+                "average": self.average.network.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "state": dict(vars(self.state)),
+                "sums": self._sums,
+                "steps": self._steps,
+                "rng": torch.get_rng_state(),
+                "cuda_rng": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+            }
+            write_checkpoint(self.out / "checkpoint", content, self.config.checkpoint_mb)
+        self.fabric.barrier()
+
+    def stop(self) -> None:
+        """Ask a running :meth:`run` to write its checkpoint and return after the current step."""
+        self.stopped = True
+
+    def run(self, deadline: float = math.inf) -> bool:
+        """Train to the end, or to ``deadline`` (of ``time.monotonic``) and leave a checkpoint. Whether it ended."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        if self.fabric.is_global_zero:
+            (self.out / "config.json").write_text(json.dumps(self.config.to_dict(), indent=1) + "\n")
+            self._journal = Journal(self.out, self.config.tensorboard)
+            self._journal.rewind(self.state.seen)
+        self._clock = time.monotonic()
+        for stage, end in zip(self.config.stages, self.config.ends, strict=True):
+            if self.progress < end and not self._over(deadline):
+                self._train(stage, end, deadline)
+        self.state.finished = self.state.finished or self.progress >= 1
+        self._punch()
+        self.save()
+        if self._journal:
+            self._journal.close()
+        return self.state.finished
+
+    @property
+    def progress(self) -> float:
+        """0 at the start of the run, 1 at its end."""
+        if self.config.minutes:
+            return (self.state.seconds + time.monotonic() - self._clock) / (60 * self.config.minutes)
+        return self.state.seen / self.config.samples
+
+    def _punch(self) -> None:
+        """Book the time since the last call."""
+        now = time.monotonic()
+        self.state.seconds, self._clock = self.state.seconds + now - self._clock, now
+
+    def _agreed(self, mine: bool) -> bool:
+        """What the first process says, in every process: clocks differ."""
+        return bool(self.fabric.broadcast(mine)) if self.config.devices > 1 else mine
+
+    def _over(self, deadline: float) -> bool:
+        return self._agreed(self.stopped or self.state.finished or time.monotonic() > deadline)
+
+    def _train(self, stage: Stage, end: float, deadline: float) -> None:
+        config, state = self.config, self.state
+        position = Position(config.seed, self.fabric.global_rank, state.seen, config.devices)
+        share = stage.batch // config.devices
+        batches = stream(self.pictures.bank, config.data.mix, stage.size, share, position, config.data.workers)
+        clock, mark = time.monotonic(), state.seen
+        done = False
+        while not done and not self._over(deadline):
+            before = state.seen
+            self._step(next(batches))
+            state.seen += stage.batch
+            state.step += 1
+            self.average.update(state.step)
+            done = self._agreed(self.progress >= end)
+            log, check, save = (
+                done or state.seen // every > before // every
+                for every in (config.log_every, config.validate_every, config.checkpoint_every)
+            )
+            if log:
+                self._log_losses(stage)
+                rate = (state.seen - mark) / max(time.monotonic() - clock, 1e-6)
+                self._tell(stage, rate)
+            if check:
+                self._punch()
+                self._validate(stage)
+            if save:
+                self._punch()
+                self.save()
+            if check or save:
+                clock, mark = time.monotonic(), state.seen
+
+    def _tell(self, stage: Stage, rate: float) -> None:
+        if self.fabric.is_global_zero:
+            progress = self.progress
+            if self.config.minutes:
+                left = 60 * self.config.minutes * (1 - progress)
+                total = round(self.state.seen / max(progress, 1e-6))
+            else:
+                total = self.config.samples
+                left = (total - self.state.seen) / max(rate, 1e-6)
+            self._observe(Progress(self.state.seen, total, stage.size, self._loss, rate, max(0.0, left)))
+
+    def _step(self, batch: Batch) -> None:
+        config, state = self.config, self.state
+        self.model.train()
+        encoder = getattr(self.network, "encoder", None)
+        frozen = encoder is not None and state.seen < config.optim.freeze_encoder_epochs * self.pictures.people
+        if encoder is not None and frozen:
+            encoder.eval()
+        set_rates(self.optimizer, rate_at(state.seen, self.progress, config.optim) * state.shrink, frozen)
+        terms = self.model(Sealed(Batch(*(tensor.to(self.device, non_blocking=True) for tensor in batch))))
+        loss = torch.stack(list(terms.values())).sum()
+        self.fabric.backward(loss)
+        if encoder is not None and frozen:
+            for parameter in encoder.parameters():
+                parameter.grad = None
+        self.fabric.clip_gradients(
+            self.model, self.optimizer, max_norm=config.optim.clip_norm, error_if_nonfinite=False
+        )
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        for name, term in {"loss": loss, **terms}.items():
+            self._sums[name] = self._sums.get(name, torch.zeros_like(loss)) + term.detach()
+        self._steps += 1
+
+    def _log_losses(self, stage: Stage) -> None:
+        values = {name: float(total) / self._steps for name, total in self._sums.items()}
+        self._sums, self._steps, self._loss = {}, 0, values["loss"]
+        if not math.isfinite(self._loss):
+            raise PocketmatteError(
+                f"the loss is {self._loss} at {self.state.seen} samples; resume the run with a lower optim.lr"
+            )
+        if self._journal:
+            row = {"samples": self.state.seen, "size": stage.size, "lr": self.optimizer.param_groups[-1]["lr"]}
+            self._journal.losses({**row, **{name: round(value, 6) for name, value in values.items()}})
+
+    def _validate(self, stage: Stage) -> None:
+        scores: dict[str, float] = {}
+        if self._journal:
+            held = self.pictures.held_out(stage.size)
+            with self.fabric.autocast():
+                scores = validate(self.average.network, held)
+                alphas = predict(self.average.network, held.images[:_PANEL])
+            row = {"samples": self.state.seen, "size": stage.size, "loss": round(self._loss, 5)}
+            row["minutes"] = round(self.state.seconds / 60, 2)
+            self._journal.scores({**row, **{name: round(value, 5) for name, value in scores.items()}})
+            self._journal.panel(held.images[:_PANEL], alphas, held.alphas[:_PANEL].float() / 255, self.state.seen)
+            text = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
+            self._note(f"{self.state.seen} samples, {stage.size} pixels: {text}")
+        if self.config.devices > 1:
+            scores = self.fabric.broadcast(scores)
+        self._judge(stage, scores)
+
+    def _judge(self, stage: Stage, scores: dict[str, float]) -> None:
+        """Keep the best weights, lower the rate on a plateau, end a run that no longer learns."""
+        state, optim = self.state, self.config.optim
+        if state.size != stage.size:
+            state.size, state.best, state.stale = stage.size, -math.inf, 0
+        if scores["score"] > state.best:
+            state.best, state.stale = scores["score"], 0
+            self._save_best(scores)
+            return
+        state.stale += 1
+        if optim.schedule == "plateau" and state.stale % optim.plateau_patience == 0:
+            state.shrink *= optim.plateau_factor
+        if stage == self.config.stages[-1] and self.config.early_stop and state.stale >= self.config.early_stop:
+            self._note(f"no progress in {state.stale} validations: the run ends here")
+            state.finished = True
 
     def _save_best(self, scores: dict[str, float]) -> None:
+        if not self.fabric.is_global_zero:
+            return
         training = {
             "name": self.config.name,
-            "samples": self.seen,
-            "minutes": round(self.seconds / 60, 1),
-            "device": self.fabric.device.type,
-            "validation": {k: round(v, 5) for k, v in scores.items()},
+            "samples": self.state.seen,
+            "minutes": round(self.state.seconds / 60, 1),
+            "device": self.device.type,
+            "validation": {name: round(value, 5) for name, value in scores.items()},
         }
-        path = self.out / "best.pt"
-        save_weights(path, self.average.state_dict(), self.config.architecture, self.config.options, training)
-
-    def _log(self, size: int, scores: dict[str, float], loss: float) -> None:
-        row = {"samples": self.seen, "size": size, "loss": round(loss, 5), "minutes": round(self.seconds / 60, 2)}
-        row |= {k: round(v, 5) for k, v in scores.items()}
-        path = self.out / "log.csv"
-        fresh = not path.exists()
-        with path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, row.keys())
-            if fresh:
-                writer.writeheader()
-            writer.writerow(row)
-        print(row, file=sys.stderr, flush=True)
-
-    def run(self, budget_s: float | None = None) -> None:
-        """Train to the end, or stop after ``budget_s`` seconds with a checkpoint to resume from."""
-        self.out.mkdir(parents=True, exist_ok=True)
-        (self.out / "config.json").write_text(json.dumps(self.config.to_dict(), indent=1))
-        deadline = time.monotonic() + budget_s if budget_s else math.inf
-        end = 0
-        for stage in self.config.stages:
-            end += stage.samples
-            while self.seen < end and time.monotonic() < deadline:
-                self._train(stage.size, stage.batch, end, deadline)
-        self._checkpoint()
-
-    def _train(self, size: int, batch: int, end: int, deadline: float) -> None:
-        held_out = validation_batches(self.held_out, size)
-        since = {"check": self.seen, "validate": self.seen}
-        running = 0.0
-        started = time.monotonic()
-        for images, alphas in stream(self.store, size, batch, self.config.seed * 1_000_003 + self.seen, self.config.workers):
-            self.model.train()
-            share = rate_at(self.seen, self.config)
-            for group in self.optimizer.param_groups:
-                group["lr"] = group["peak"] * share
-            logits, coarse = self.model(normalise(self.fabric.to_device(images), self.model.module))
-            target = self.fabric.to_device(alphas).float() / 255
-            loss = torch.stack(list(matte_loss(logits.float(), coarse.float(), target).values())).sum()
-            self.fabric.backward(loss)
-            self.fabric.clip_gradients(self.model, self.optimizer, max_norm=self.config.clip_norm)
-            self.optimizer.step()
-            self.optimizer.zero_grad()
-            self.seen += batch
-            self._update_average(self.seen // batch)
-            running = 0.98 * running + 0.02 * loss.item() if running else loss.item()
-            over = self.seen >= end or time.monotonic() > deadline
-            if over or self.seen - since["check"] >= self.config.checkpoint_every:
-                since["check"] = self.seen
-                self.seconds += time.monotonic() - started
-                started = time.monotonic()
-                self._checkpoint()
-                print(f"{self.seen}/{self.config.samples} size {size} loss {running:.4f} {self.seconds / 60:.1f} min",
-                      file=sys.stderr, flush=True)
-            if over or self.seen - since["validate"] >= self.config.validate_every:
-                since["validate"] = self.seen
-                scores = validate(self.average, held_out, self.fabric.device)
-                self._log(size, scores, running)
-                if scores["miou"] >= self.best or size != self.config.stages[-1].size:
-                    self.best = scores["miou"] if size == self.config.stages[-1].size else 0.0
-                    self._save_best(scores)
-            if over:
-                return
+        state = {name: tensor.cpu() for name, tensor in self.average.network.state_dict().items()}
+        save_weights(self.out / "best.pt", state, self.config.architecture, self.config.options, training)

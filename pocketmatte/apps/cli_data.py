@@ -40,7 +40,7 @@ def inspect(data: Data = None) -> None:
 @data_app.command()
 def compose(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The training configuration to draw for.")],
-    out: Annotated[Path, typer.Option("-o", "--output", help="Picture file for the sheet.")],
+    out: Annotated[Path, typer.Argument(metavar="SHEET", help="Picture file to write.")],
     data: Data = None,
     count: Annotated[int, typer.Option(min=1, help="Samples on the sheet.")] = 32,
     seed: Annotated[int, typer.Option(help="Another seed draws other samples.")] = 1,
@@ -49,6 +49,19 @@ def compose(
     from pocketmatte.apps import data as verbs
 
     verbs.compose(config, out, data, count, seed)
+
+
+@data_app.command()
+def draw(
+    out: Annotated[Path, typer.Argument(metavar="DIR", help="New folder.")],
+    people: Annotated[int, typer.Option(min=1, help="Drawn people per set.")] = 60,
+    backgrounds: Annotated[int, typer.Option(min=1, help="Drawn backgrounds.")] = 40,
+    side: Annotated[int, typer.Option(min=64, help="Shorter side, pixels.")] = 288,
+) -> None:
+    """Write drawn people and backgrounds, to try the training commands without data."""
+    from pocketmatte.apps import data as verbs
+
+    verbs.draw(out, people, backgrounds, side)
 
 
 @data_app.command()

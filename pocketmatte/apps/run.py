@@ -93,14 +93,19 @@ def _each(jobs: list[Job], work: Callable[[Job, Advance], Outcome], workers: int
     with ThreadPoolExecutor(workers) as pool:
         waiting: set[Future[Outcome]] = set()
         queue = iter(jobs)
-        while True:
-            while len(waiting) < 2 * workers and (job := next(queue, None)) is not None:
-                waiting.add(pool.submit(work, job, report.advance))
-            if not waiting:
-                return
-            finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in finished:
-                yield future.result()
+        try:
+            while True:
+                while len(waiting) < 2 * workers and (job := next(queue, None)) is not None:
+                    waiting.add(pool.submit(work, job, report.advance))
+                if not waiting:
+                    return
+                finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    yield future.result()
+        except BaseException:  # Ctrl-C: what is under way ends at its next frame and leaves nothing behind
+            report.stopped.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _summary(outcomes: list[Outcome], passed_over: int, as_json: bool) -> int:
@@ -130,6 +135,7 @@ class _Report:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+        self.stopped = threading.Event()
         self.console = Console(stderr=True, highlight=False, soft_wrap=True)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self.progress = Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
@@ -137,6 +143,8 @@ class _Report:
         self.frames = self.progress.add_task("frames", total=None, visible=False)
 
     def advance(self, done: float, expected: float | None) -> None:
+        if self.stopped.is_set():
+            raise PocketmatteError("interrupted")
         self.progress.update(self.frames, completed=done, total=expected, visible=True)
 
     def finished(self, outcome: Outcome) -> None:

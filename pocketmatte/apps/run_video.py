@@ -24,7 +24,6 @@ from pocketmatte.pipeline.pipeline import Pipeline
 
 T = TypeVar("T")
 _AHEAD = 4  # frames that wait between two stages; bounds the memory of a long video
-_END = object()
 
 
 def video_destination(job: Job, look: Look, layout: str, output: Path | None) -> Job:
@@ -83,11 +82,11 @@ def cut_video(
 
 def ahead(items: Iterable[T], depth: int = _AHEAD) -> Iterator[T]:
     """Iterate ``items`` in a thread of its own, at most ``depth`` items ahead; errors surface here, in order."""
-    waiting: queue.Queue[object] = queue.Queue(depth)
+    waiting: queue.Queue[tuple[T] | None] = queue.Queue(depth)  # None: no more to come
     stop = threading.Event()
     failure: list[BaseException] = []
 
-    def put(item: object) -> bool:
+    def put(item: tuple[T] | None) -> bool:
         while not stop.is_set():
             try:
                 waiting.put(item, timeout=0.1)
@@ -99,17 +98,17 @@ def ahead(items: Iterable[T], depth: int = _AHEAD) -> Iterator[T]:
     def fill() -> None:
         try:
             for item in items:
-                if not put(item):
+                if not put((item,)):
                     return
         except BaseException as error:
             failure.append(error)
-        put(_END)
+        put(None)
 
     thread = threading.Thread(target=fill, daemon=True)
     thread.start()
     try:
-        while (item := waiting.get()) is not _END:
-            yield item  # type: ignore[misc]
+        while (entry := waiting.get()) is not None:
+            yield entry[0]
     finally:
         stop.set()
         thread.join()

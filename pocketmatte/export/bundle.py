@@ -76,7 +76,7 @@ def _describe(
         for form, (suffix, layout, _) in FORMATS.items()
         if form in formats
     )
-    mean, std = float(network.mean), float(network.std)  # type: ignore[arg-type]
+    mean, std = (float(getattr(network, name)) for name in ("mean", "std"))
     return ModelSpec(
         name=name,
         version=date.today().strftime("%Y.%m.%d"),

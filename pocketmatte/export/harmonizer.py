@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from pocketmatte.core import PocketmatteError, Size
 from pocketmatte.data.recipes import PEOPLE
+from pocketmatte.export.litert import halve_weights
 from pocketmatte.export.wrap import count_parameters
 from pocketmatte.models.harmonizer import Harmonizer, load_harmonizer_weights
 from pocketmatte.pipeline.harmonizer import check_harmonizer
@@ -66,20 +67,12 @@ def write_harmonizer(weights: Path, out: Path, *, force: bool = False) -> str:
 
 def _convert(network: Harmonizer, side: int, path: Path) -> None:
     import litert_torch
-    from ai_edge_quantizer import quantizer, recipe
 
     example = {"composite": torch.zeros(1, side, side, 4)}
     converted = litert_torch.convert(TransformNet(network).eval(), sample_kwargs=example)
     plain = path.with_suffix(".fp32.tflite")
     converted.export(str(plain))
-    caster = quantizer.Quantizer(str(plain))
-    caster.add_weight_only_config(
-        regex=".*",
-        operation_name=recipe.TFLOperationName.ALL_SUPPORTED,
-        num_bits=16,
-        algorithm_key=recipe.AlgorithmName.FLOAT_CASTING,
-    )
-    caster.quantize().export_model(str(path), overwrite=True)
+    halve_weights(plain, path)
     plain.unlink()
 
 

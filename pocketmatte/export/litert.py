@@ -18,7 +18,6 @@ def to_litert(network: nn.Module, size: tuple[int, int], path: Path, precision: 
     ``ValueError`` for another one.
     """
     import litert_torch
-    from ai_edge_quantizer import quantizer, recipe
 
     if precision not in ("fp32", "fp16"):
         raise ValueError(f"precision {precision!r}: expected fp32 or fp16")
@@ -30,11 +29,18 @@ def to_litert(network: nn.Module, size: tuple[int, int], path: Path, precision: 
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "fp32.tflite"
         converted.export(str(plain))
-        caster = quantizer.Quantizer(str(plain))
-        caster.add_weight_only_config(
-            regex=".*",
-            operation_name=recipe.TFLOperationName.ALL_SUPPORTED,
-            num_bits=16,
-            algorithm_key=recipe.AlgorithmName.FLOAT_CASTING,
-        )
-        caster.quantize().export_model(str(path), overwrite=True)
+        halve_weights(plain, path)
+
+
+def halve_weights(plain: Path, path: Path) -> None:
+    """Copy a .tflite, its weights stored in half precision behind a DEQUANTIZE that runtimes fold when they load it."""
+    from ai_edge_quantizer import quantizer, recipe
+
+    caster = quantizer.Quantizer(str(plain))
+    caster.add_weight_only_config(
+        regex=".*",
+        operation_name=recipe.TFLOperationName.ALL_SUPPORTED,
+        num_bits=16,
+        algorithm_key=recipe.AlgorithmName.FLOAT_CASTING,
+    )
+    caster.quantize().export_model(str(path), overwrite=True)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from pocketmatte.export.wrap import AlphaNet, example_inputs
+
+if TYPE_CHECKING:
+    import onnx
 
 OPSET = 18
 
@@ -41,12 +45,12 @@ def to_onnx(network: nn.Module, size: tuple[int, int], path: Path, precision: st
     onnx.save(model, str(path))
 
 
-def _halve(model: object) -> None:
+def _halve(model: onnx.ModelProto) -> None:
     """Replace every float32 initializer of more than 16 values by a float16 one and a Cast."""
     import numpy as np
     from onnx import TensorProto, helper, numpy_helper
 
-    graph = model.graph  # type: ignore[attr-defined]
+    graph = model.graph
     casts = []
     for tensor in graph.initializer:
         if tensor.data_type != TensorProto.FLOAT:

@@ -1,6 +1,10 @@
 """``pocketmatte run`` on video files: exact times, copied sound, real alpha, nothing half-written."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from fractions import Fraction
 from itertools import islice
 
@@ -166,3 +170,27 @@ def test_explicit_outputs_are_taken_at_their_word(cli, clip, tmp_path, snapshot)
         assert answer.code == 1
         assert f"cannot write a video as {name}: use .mp4" in answer.err
     assert snapshot(tmp_path) == before
+
+
+def test_an_interrupt_ends_at_once_and_leaves_nothing(tmp_path):
+    path = tmp_path / "long.mp4"
+    write_clip(path, list(range(600)), Fraction(1, 30), portrait)
+    command = [sys.executable, "-c", INTERRUPTED, "run", str(path), "--look", "blur"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while not list(tmp_path.glob(".*")):  # the sink has begun
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate()
+    assert process.returncode != 0
+    assert "Traceback" not in errors
+    assert [p.name for p in tmp_path.iterdir()] == ["long.mp4"]
+
+
+# a shell may start background programs with the interrupt switched off
+INTERRUPTED = """
+import signal
+from pocketmatte.apps.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main()
+"""

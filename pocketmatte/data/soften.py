@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import cv2
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pocketmatte.data.recipes import PeopleSet
-from pocketmatte.data.store import Store, relabel
+from pocketmatte.data.store import Person, Store, relabel
 
 Array = npt.NDArray[Any]
 Predict = Callable[[Array], Array]  # uint8 RGB [n,S,S,3] -> alpha float32 [n,S,S] in 0..1
@@ -44,15 +45,17 @@ def _near_edge(mask: Array, radius: int) -> Array:
     return np.asarray(cv2.dilate(inside, kernel) != cv2.erode(inside, kernel, borderValue=1))
 
 
-def soften_store(store: Store, predict: Predict, size: int, batch: int = 32) -> Store:
+def soften_store(store: Store, predict: Predict, size: int, batch: int = 32, threads: int = 4) -> Store:
     """Apply :func:`soften` to every label; ``predict`` sees the pictures squashed to ``size``."""
-    alphas, trusts = [], []
-    for start in range(0, len(store.people), batch):
-        part = store.people[start : start + batch]
-        squashed = [cv2.resize(p.image, (size, size), interpolation=cv2.INTER_AREA) for p in part]
-        for person, opinion in zip(part, predict(np.stack(squashed)), strict=True):
-            full = cv2.resize(opinion, person.alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
-            alpha, trust = soften(person.alpha, person.trust, full, person.recipe)
-            alphas.append(alpha)
-            trusts.append(trust)
-    return relabel(store, alphas, trusts)
+
+    def better(person: Person, opinion: Array) -> tuple[Array, Array]:
+        full = cv2.resize(opinion, person.alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        return soften(person.alpha, person.trust, full, person.recipe)
+
+    labels: list[tuple[Array, Array]] = []
+    with ThreadPoolExecutor(threads) as pool:
+        for start in range(0, len(store.people), batch):
+            part = store.people[start : start + batch]
+            squashed = pool.map(lambda p: cv2.resize(p.image, (size, size), interpolation=cv2.INTER_AREA), part)
+            labels += pool.map(better, part, predict(np.stack(list(squashed))))
+    return relabel(store, [alpha for alpha, _ in labels], [trust for _, trust in labels])

@@ -57,7 +57,7 @@ def load_pictures(
     if config.label_teacher:
         expert = load_teacher(config.label_teacher, device)
         with autocast:
-            store = soften_store(store, opinion_of(expert, device), config.label_size)
+            store = soften_store(store, opinion_of(expert, device), config.label_size, threads=threads)
         note(f"labels improved by {config.label_teacher}")
     bank = build_bank(store, device, threads)
     note(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -68,4 +69,11 @@ def stream(bank: Bank, mix: SceneMix, size: int, batch: int, position: Position,
     data = _Composed(bank, mix, size, batch, position)
     if bank.pixels.device.type != "cpu" or not workers:
         return iter(data)
-    return iter(DataLoader(data, batch_size=None, num_workers=workers, prefetch_factor=3))
+    loader = DataLoader(data, None, num_workers=workers, prefetch_factor=3, worker_init_fn=_outlive_signals)
+    return iter(loader)
+
+
+def _outlive_signals(worker: int) -> None:
+    """A signal to the whole process group must reach the run alone, which still wants to write its checkpoint."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

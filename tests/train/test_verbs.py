@@ -2,6 +2,11 @@
 
 import csv
 import io
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import cv2
 import pytest
@@ -14,6 +19,7 @@ from pocketmatte.models.checkpoint import load_weights
 from pocketmatte.train.setup import PRETRAINED
 
 pytestmark = pytest.mark.build
+ROOT = Path(__file__).parents[2]
 
 
 def test_train_prints_its_configuration_once_and_can_be_taken_up(make_config, drawn, tmp_path, capsys):
@@ -29,6 +35,45 @@ def test_train_prints_its_configuration_once_and_can_be_taken_up(make_config, dr
     assert train_model(tmp_path / "tiny.yaml", out, drawn, None, True)
     assert "resumed at 0 of 128" in capsys.readouterr().err
     assert load_weights(out / "best.pt")[1]["name"] == "tiny"
+
+
+CHILD = """
+import sys, torch
+from pathlib import Path
+torch.set_num_threads(1)
+from pocketmatte.apps.build import train_model
+print("finished", train_model(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), None, False))
+"""
+
+
+def test_a_signal_to_the_whole_group_leaves_a_checkpoint(make_config, drawn, tmp_path):
+    """What `timeout` and Ctrl-C send reaches the composing processes too."""
+    make_config()
+    text = (
+        (tmp_path / "tiny.yaml")
+        .read_text()
+        .replace("workers: 0", "workers: 1")
+        .replace("samples: 64", "samples: 64000")
+    )
+    (tmp_path / "tiny.yaml").write_text(text)
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(tmp_path / "tiny.yaml"), str(tmp_path / "run"), str(drawn)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert child.stderr is not None
+    for line in child.stderr:
+        if "loss" in line and "left" in line:
+            os.killpg(child.pid, signal.SIGTERM)
+            break
+    out, err = child.communicate(timeout=120)
+    assert child.returncode == 0, err
+    assert "finished False" in out
+    assert "go on with --resume" in err
+    assert (tmp_path / "run" / "checkpoint" / "shard-0.bin").is_file()
 
 
 def test_train_from_another_network(make_config, drawn, tmp_path, capsys):

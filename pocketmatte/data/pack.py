@@ -18,10 +18,20 @@ from pocketmatte.data.recipes import background_sets, list_images, people_sets
 from pocketmatte.data.store import SOFT, TRUST, read_gray, read_rgb, shrink
 
 Array = npt.NDArray[Any]
-_QUALITIES = (90, 80, 70, 60, 50, 45, 40, 35, 30, 25, 20)  # of pictures, as WebP
-_LEVELS = (256, 64, 32, 16)  # kept of labels, which are stored without loss
-# which label levels go with which quality: both get worse together
-_RUNGS = [(quality, _LEVELS[min(k // 2, 3)]) for k, quality in enumerate(_QUALITIES)]
+# WebP quality of pictures, and levels kept of labels (stored without loss): both get worse together
+_RUNGS = [
+    (90, 256),
+    (80, 256),
+    (70, 64),
+    (60, 64),
+    (50, 32),
+    (45, 32),
+    (40, 32),
+    (35, 32),
+    (30, 32),
+    (25, 16),
+    (20, 16),
+]
 _SAMPLE = 20  # one file in this many is encoded to estimate the size of a rung
 _MARGIN = 0.97
 _LOSSLESS = 101
@@ -95,7 +105,7 @@ def _fitting(jobs: list[_Job], side: int, limit: float, pool: Executor) -> list[
         """Of one file under each rung; its own bytes depend on the quality or on the levels alone."""
         picture = _picture(job, side)
         if job.label:
-            by_level = {levels: len(_encode(picture, True, 0, levels)) for levels in _LEVELS}
+            by_level = {levels: len(_encode(picture, True, 0, levels)) for levels in {kept for _, kept in _RUNGS}}
             return [by_level[levels] for _, levels in _RUNGS]
         return [len(_encode(picture, False, quality, 0)) for quality, _ in _RUNGS]
 

@@ -1,0 +1,133 @@
+"""Post-training quantisation of a LiteRT file: half-precision weights, dynamic range, static int8, mixed.
+
+Everything here works on the exported fp32 file, so what is quantised is exactly what was certified before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import tempfile
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pocketmatte.core import PocketmatteError
+from pocketmatte.export.flatbuffer import operator_name, read_model, tensor_name, write_model
+from pocketmatte.export.flatbuffer_names import shorten_names
+from pocketmatte.export.quantize_ranges import Method, Samples, TensorStatistics, to_qsvs, watch, weight_ranges
+
+Mode = Literal["fp16", "dynamic", "int8", "int8-io", "mixed"]
+MODES: tuple[str, ...] = get_args(Mode)
+DYNAMIC_LEAST = 4096  # weights a layer must have to be worth it in dynamic mode
+STATIC = ("int8", "int8-io", "mixed")
+
+
+def quantize_litert(
+    tflite_fp32: Path,
+    out: Path,
+    mode: Mode,
+    samples: Samples | None = None,
+    keep_float: Sequence[str] = (),
+    *,
+    ranges: Method = "minmax",
+    statistics: Mapping[str, TensorStatistics] | None = None,
+) -> None:
+    """Write the .tflite ``tflite_fp32`` to ``out`` in another precision.
+
+    * ``fp16``: weights stored in half precision, computed in single.
+    * ``dynamic``: weights of large dense convolutions in int8, activations coded while running.
+    * ``int8``: weights (per channel) and activations in int8; inputs and outputs stay float, so the file is a drop-in
+      for the fp32 one.
+    * ``int8-io``: the same with int8 inputs and outputs, as the Edge TPU and many NPUs need it.
+    * ``mixed``: ``int8`` with the operators in ``keep_float`` left in float. Each entry is an operator type
+      (``LOGISTIC``) or the name of an operator's output tensor. The other static modes accept ``keep_float`` too.
+
+    ``samples`` are calibration inputs (signature name -> array), needed by the static modes only; ``statistics`` of
+    an earlier :func:`~pocketmatte.export.quantize_ranges.watch` replace them. ``ranges`` chooses how much of what was
+    seen is coded. An input called ``prior`` always gets all 256 levels of 0..1: scale 1/255, zero point -128.
+
+    Raises :class:`PocketmatteError` for an unknown mode, missing samples, or a ``keep_float`` that names nothing.
+    """
+    if mode not in MODES:
+        raise PocketmatteError(f"unknown quantisation {mode!r}; known: {', '.join(MODES)}")
+    if mode == "mixed" and not keep_float:
+        raise PocketmatteError("mixed precision needs the operators to keep in float, found none; see sensitivity")
+    from ai_edge_quantizer import quantizer
+
+    tool = quantizer.Quantizer(str(tflite_fp32))
+    if mode == "fp16":
+        _half(tool)
+    elif mode == "dynamic":
+        _dynamic(tool)
+    else:
+        _static(tool, mode == "int8-io", _matched(tflite_fp32, keep_float))
+    calibration = None
+    if mode in STATIC:
+        seen = statistics if statistics is not None else watch(tflite_fp32, samples or ())
+        calibration = to_qsvs(seen, ranges)
+        calibration |= weight_ranges(tflite_fp32)
+    with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():  # its progress bar and remarks
+        warnings.simplefilter("ignore", UserWarning)
+        result = tool.quantize(calibration, enable_progress_bar=False, enable_progress_report=False)
+    with tempfile.TemporaryDirectory() as folder:
+        raw = Path(folder) / "quantized.tflite"
+        raw.write_bytes(bytes(result.quantized_model))
+        model = read_model(raw)
+    shorten_names(model)
+    write_model(model, out)
+
+
+def _half(tool: Any) -> None:
+    from ai_edge_quantizer import recipe
+
+    tool.add_weight_only_config(
+        regex=".*",
+        operation_name=recipe.TFLOperationName.ALL_SUPPORTED,
+        num_bits=16,
+        algorithm_key=recipe.AlgorithmName.FLOAT_CASTING,
+    )
+
+
+def _dynamic(tool: Any) -> None:
+    """Only what XNNPACK computes in integers with activations coded on the fly, and gains by it: large dense
+    convolutions. A depthwise one would fall out of the delegate, a small one costs more to code than it saves."""
+    from ai_edge_quantizer import recipe
+
+    base = recipe.dynamic_legacy_wi8_afp32()[0]
+    config = {**base["op_config"], "min_weight_elements": DYNAMIC_LEAST}
+    kinds = ("CONV_2D", "FULLY_CONNECTED")
+    tool.load_quantization_recipe([{**base, "operation": kind, "op_config": config} for kind in kinds])
+
+
+def _static(tool: Any, integer_io: bool, keep: tuple[set[str], list[str]]) -> None:
+    from ai_edge_quantizer import recipe
+
+    names, never = recipe.TFLOperationName, recipe.AlgorithmName.NO_QUANTIZE
+    tool.add_static_config(regex=".*", operation_name=names.ALL_SUPPORTED, activation_num_bits=8, weight_num_bits=8)
+    types, tensors = keep
+    if not integer_io:
+        types = types | {"INPUT", "OUTPUT"}
+    for kind in sorted(types):
+        tool.update_quantization_recipe(".*", names(kind), algorithm_key=never)
+    for tensor in tensors:
+        # the quantiser searches in the names of all outputs of an operator, joined by a semicolon
+        tool.update_quantization_recipe(f"^{re.escape(tensor)};?$", names.ALL_SUPPORTED, algorithm_key=never)
+
+
+def _matched(tflite: Path, keep_float: Sequence[str]) -> tuple[set[str], list[str]]:
+    """Split the operators to keep into types and tensor names. Raises on a name that the file does not have."""
+    if not keep_float:
+        return set(), []
+    model = read_model(tflite)
+    graph = model.subgraphs[0]
+    types = {operator_name(model, o) for o in graph.operators}
+    outputs = {tensor_name(graph, i) for o in graph.operators for i in o.outputs}
+    if unknown := [name for name in keep_float if name not in types and name not in outputs]:
+        raise PocketmatteError(
+            f"{tflite.name} has no operator {unknown[0]}; name an operator type ({', '.join(sorted(types))}) "
+            "or an output tensor"
+        )
+    return {n for n in keep_float if n in types}, [n for n in keep_float if n in outputs]

@@ -1,0 +1,99 @@
+"""Quantised files on the network that ships: real weights, real portrait."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from pocketmatte.core import PocketmatteError
+
+pytestmark = pytest.mark.build
+ZOO = Path(__file__).parents[2] / "pocketmatte" / "zoo" / "weights" / "portrait-lite0"
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """portrait-lite0 as a plain fp32 file."""
+    from pocketmatte.export.flatbuffer import read_model, write_model
+    from pocketmatte.export.rewrites_flatbuffer import expand_half, short_names
+
+    model = read_model(ZOO / "portrait-lite0.tflite")
+    assert expand_half(model) > 50
+    short_names(model)
+    path = tmp_path_factory.mktemp("plain") / "plain.tflite"
+    write_model(model, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def picture() -> np.ndarray[Any, np.dtype[np.float32]]:
+    """The input tensor of the golden vectors."""
+    return np.load(ZOO / "golden.npz")["tensor"].astype(np.float32)
+
+
+def alpha(path: Path, picture: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    interpreter: Any = Interpreter(str(path), num_threads=1)
+    interpreter.allocate_tensors()
+    (entry,), (out,) = interpreter.get_input_details(), interpreter.get_output_details()
+    if entry["dtype"] == np.int8:
+        scale, zero = entry["quantization"]
+        picture = np.clip(np.round(picture / scale) + zero, -128, 127).astype(np.int8)
+    interpreter.set_tensor(entry["index"], picture)
+    interpreter.invoke()
+    found = interpreter.get_tensor(out["index"])
+    if out["dtype"] == np.int8:
+        scale, zero = out["quantization"]
+        found = (found.astype(np.float32) - zero) * scale
+    return found
+
+
+@pytest.mark.parametrize(
+    ("mode", "share", "bound"),
+    [("fp16", 0.55, 2e-3), ("dynamic", 0.55, 0.02), ("int8", 0.35, 0.02), ("int8-io", 0.35, 0.02)],
+)
+def test_modes_shrink_the_file_and_keep_the_matte(
+    plain: Path, picture: Any, tmp_path: Path, mode: Any, share: float, bound: float
+) -> None:
+    from pocketmatte.export.quantize import quantize_litert
+
+    out = tmp_path / "q.tflite"
+    quantize_litert(plain, out, mode, [{"image": picture}])
+    assert out.stat().st_size < share * plain.stat().st_size
+    assert np.abs(alpha(out, picture) - alpha(plain, picture)).mean() < bound
+    details = Interpreter(str(out)).get_input_details()
+    assert details[0]["dtype"] == (np.int8 if mode == "int8-io" else np.float32)
+
+
+def test_mixed_leaves_the_named_operators_in_float(plain: Path, picture: Any, tmp_path: Path) -> None:
+    from pocketmatte.export.flatbuffer import operator_name, read_model, type_name
+    from pocketmatte.export.quantize import quantize_litert
+
+    graph = read_model(plain).subgraphs[0]
+    first = graph.tensors[int(graph.operators[0].outputs[0])].name.decode()
+    out = tmp_path / "mixed.tflite"
+    quantize_litert(plain, out, "mixed", [{"image": picture}], [first, "LOGISTIC"])
+    model = read_model(out)
+    graph = model.subgraphs[0]
+    kinds = [(operator_name(model, o), type_name(graph, int(o.outputs[0]))) for o in graph.operators]
+    assert kinds[0] == ("CONV_2D", "FLOAT32")
+    assert [kind for name, kind in kinds if name == "LOGISTIC"] == ["FLOAT32", "FLOAT32"]
+    assert sum(name == "CONV_2D" and kind == "INT8" for name, kind in kinds) > 20
+
+
+def test_wrong_use_is_explained(plain: Path, tmp_path: Path) -> None:
+    from pocketmatte.export.quantize import quantize_litert
+
+    out = tmp_path / "no.tflite"
+    with pytest.raises(PocketmatteError, match="unknown quantisation 'int4'"):
+        quantize_litert(plain, out, "int4")  # type: ignore[arg-type]
+    with pytest.raises(PocketmatteError, match="needs calibration samples"):
+        quantize_litert(plain, out, "int8")
+    with pytest.raises(PocketmatteError, match="no operator CONV_3D"):
+        quantize_litert(plain, out, "mixed", [], ["CONV_3D"])
+    with pytest.raises(PocketmatteError, match="lacks image"):
+        quantize_litert(plain, out, "int8", [{"picture": np.zeros((1, 8, 8, 3), np.float32)}])
+    assert not out.exists()

@@ -67,6 +67,10 @@ def run(
     refine: Annotated[
         Literal["guided", "bilinear"], typer.Option(help="How the small matte reaches full size.")
     ] = "guided",
+    temporal: Annotated[
+        Literal["off", "cuts", "auto"],
+        typer.Option(help="Video: steady what stands still and start afresh at cuts, only the latter, or neither."),
+    ] = "auto",
     layout: Annotated[
         Literal["plain", "side-by-side"], typer.Option(help="Video: colour and matte next to each other.")
     ] = "plain",
@@ -98,6 +102,7 @@ def run(
         preset=parse_preset(preset),
         depth=depth,
         clean=clean,
+        temporal=temporal,
     )
     raise typer.Exit(run_all(inputs, output, settings, layout, workers, resume, force, json))
 

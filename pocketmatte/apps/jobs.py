@@ -17,6 +17,7 @@ from pocketmatte.io.images import LoadedImage, read_image
 from pocketmatte.io.paths import Job, expand_inputs
 from pocketmatte.ops.clean import Clean
 from pocketmatte.pipeline.pipeline import Foreground, Pipeline, Refine, load
+from pocketmatte.pipeline.temporal import DEFAULT_TEMPORAL
 from pocketmatte.runtime.base import DEFAULT_THREADS
 
 _SMOOTH = 0.9  # weight of the past in the harmonizer's colours; every photo and video starts without a past
@@ -38,6 +39,7 @@ class Settings:
     preset: Preset | None = None
     depth: Path | None = None
     clean: Clean = "off"
+    temporal: str = DEFAULT_TEMPORAL
 
     def __post_init__(self) -> None:
         look = self.look.kind
@@ -61,6 +63,7 @@ def open_pipeline(settings: Settings) -> Pipeline:
         refine=settings.refine,
         foreground=settings.foreground if settings.look.needs_foreground else "none",
         clean=settings.clean,
+        temporal=settings.temporal,
     )
 
 

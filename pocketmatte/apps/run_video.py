@@ -1,13 +1,10 @@
-"""One video through the pipeline: decoding, matting and encoding overlap, in order, every frame exactly once."""
+"""One video through the pipeline: reading, network, drawing and writing overlap, in order, every frame once."""
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
@@ -21,9 +18,8 @@ from pocketmatte.io.video_formats import ALPHA_SUFFIXES, VIDEO_OUTPUT_SUFFIXES
 from pocketmatte.io.video_sink import VideoSink
 from pocketmatte.io.video_source import VideoSource
 from pocketmatte.pipeline.pipeline import Pipeline
-
-T = TypeVar("T")
-_AHEAD = 4  # frames that wait between two stages; bounds the memory of a long video
+from pocketmatte.pipeline.scheduler import exact
+from pocketmatte.pipeline.threads import ahead
 
 
 def video_destination(job: Job, look: Look, layout: str, output: Path | None) -> Job:
@@ -64,9 +60,11 @@ def cut_video(
     with VideoSource(job.source) as source:
 
         def rendered() -> Iterator[tuple[UInt8Image, Fraction]]:
-            for frame in ahead(source):
+            for pair in exact(source, pipeline.look):
+                frame = pair.frame
                 assert frame.pts is not None
-                picture = renderer.draw(frame.image, pipeline.step(frame))
+                assert pair.seen is not None
+                picture = renderer.draw(frame.image, pipeline.finish(frame, pair.seen))
                 yield np.stack([picture] * 3, axis=2) if picture.ndim == 2 else picture, frame.pts
 
         numbered = folder_name(job.destination)  # its own folder is made by the sink, whole or not at all
@@ -78,39 +76,3 @@ def cut_video(
                 sink.write(picture, pts)
                 advance(count, source.frame_estimate)
         return (*source.notes, *sink.notes)
-
-
-def ahead(items: Iterable[T], depth: int = _AHEAD) -> Iterator[T]:
-    """Iterate ``items`` in a thread of its own, at most ``depth`` items ahead; errors surface here, in order."""
-    waiting: queue.Queue[tuple[T] | None] = queue.Queue(depth)  # None: no more to come
-    stop = threading.Event()
-    failure: list[BaseException] = []
-
-    def put(item: tuple[T] | None) -> bool:
-        while not stop.is_set():
-            try:
-                waiting.put(item, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def fill() -> None:
-        try:
-            for item in items:
-                if not put((item,)):
-                    return
-        except BaseException as error:
-            failure.append(error)
-        put(None)
-
-    thread = threading.Thread(target=fill, daemon=True)
-    thread.start()
-    try:
-        while (entry := waiting.get()) is not None:
-            yield entry[0]
-    finally:
-        stop.set()
-        thread.join()
-    if failure:
-        raise failure[0]

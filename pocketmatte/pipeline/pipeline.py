@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +15,8 @@ from pocketmatte.core import Alpha, Frame, Matte, PocketmatteError, UInt8Image
 from pocketmatte.ops.clean import CLEAN_MODES, Clean, clean_matte
 from pocketmatte.ops.foreground import estimate_foreground_fast, estimate_foreground_ml
 from pocketmatte.ops.refine import refine_guided
+from pocketmatte.ops.resize import resize
+from pocketmatte.pipeline.temporal import Temporal, make_temporal
 from pocketmatte.pipeline.tensors import Prepared, prepare, read_alpha
 from pocketmatte.runtime.base import DEFAULT_THREADS, FORMATS, RUNTIMES, Session, Tensor, installed, open_session
 from pocketmatte.spec import ModelSpec
@@ -27,13 +31,25 @@ _ESTIMATORS: dict[str, Callable[[UInt8Image, Alpha], UInt8Image]] = {
 }
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What the network says of frame ``index``: ``alpha`` float32 ``[h,w]`` in 0..1 in cells of its grid, and the
+    picture in the same cells, ``guide`` uint8 RGB ``[h,w,3]``."""
+
+    alpha: Alpha
+    guide: UInt8Image
+    index: int = 0
+    pts: Fraction | None = None
+
+
 class Pipeline:
     """Cuts people out of one stream of frames; holds the model's state between frames.
 
     ``refine``: how the network's small alpha reaches full size, ``guided`` by the picture or plain ``bilinear``.
     ``foreground``: how the person's own colours are estimated where the background shines through; ``none`` leaves
     ``Matte.foreground`` empty. ``clean``: small ``holes`` of people are filled, small ``islands`` removed, ``both`` or
-    ``off``.
+    ``off``. ``temporal``: what makes the frames of one stream agree, see :mod:`pocketmatte.pipeline.temporal`; ``None``
+    for pictures that have nothing to do with one another.
     """
 
     def __init__(
@@ -44,6 +60,7 @@ class Pipeline:
         refine: Refine = "guided",
         foreground: Foreground = "fast",
         clean: Clean = "off",
+        temporal: Temporal | None = None,
     ) -> None:
         if refine not in ("guided", "bilinear"):
             raise PocketmatteError(f"unknown refinement {refine!r}; known: guided, bilinear")
@@ -53,6 +70,7 @@ class Pipeline:
             raise PocketmatteError(f"unknown matte clean-up {clean!r}; known: {', '.join(CLEAN_MODES)}")
         self.session, self.spec, self.refine, self.foreground = session, spec, refine, foreground
         self.clean: Clean = clean
+        self.temporal = temporal
         _check(session, spec)
         image = next(i for i in session.inputs if i.name == spec.input.name)
         self._layout: Literal["nhwc", "nchw"] = "nchw" if image.shape[1] == 3 != image.shape[3] else "nhwc"
@@ -60,6 +78,8 @@ class Pipeline:
 
     def reset(self) -> None:
         """Forget earlier frames: the next one is treated as the first."""
+        if self.temporal is not None:
+            self.temporal.reset()
         self._states: dict[str, Tensor] = {s.input: np.zeros(s.shape, np.float32) for s in self.spec.states}
 
     def infer(self, image: UInt8Image, observe: Observer | None = None) -> tuple[Alpha, Prepared]:
@@ -67,30 +87,53 @@ class Pipeline:
         started = time.perf_counter()
         prepared = prepare(image, self.spec, self._layout)
         started = _tell(observe, "preprocess", started)
-        outputs = self.session.run({self.spec.input.name: prepared.tensor, **self._states})
-        self._states = {s.input: outputs[s.output] for s in self.spec.states}
-        alpha = read_alpha(outputs[self.spec.output.name], self.spec, self._layout)
+        alpha = self._run(prepared)
         _tell(observe, "infer", started)
         return alpha, prepared
 
-    def step(self, frame: Frame, observe: Observer | None = None) -> Matte:
-        """The matte of one frame at the frame's size; ``observe(stage, seconds)`` hears how long each stage took."""
-        netted, prepared = self.infer(frame.image, observe)
+    def _run(self, prepared: Prepared) -> Alpha:
+        outputs = self.session.run({self.spec.input.name: prepared.tensor, **self._states})
+        self._states = {s.input: outputs[s.output] for s in self.spec.states}
+        return read_alpha(outputs[self.spec.output.name], self.spec, self._layout)
+
+    def look(self, frame: Frame, observe: Observer | None = None) -> Seen:
+        """What the network says of a frame, steadied by the frames before: the part that remembers, always in order.
+
+        ``observe(stage, seconds)`` hears how long each stage took."""
         started = time.perf_counter()
-        geometry = prepared.geometry
-        small = geometry.crop(netted)
-        if self.clean != "off":
-            small = clean_matte(small, self.clean)
+        prepared = prepare(frame.image, self.spec, self._layout)
+        guide = prepared.geometry.crop(prepared.small)
+        if self.temporal is not None and self.temporal.is_cut(guide):
+            self.reset()
+            self.temporal.is_cut(guide)  # the first frame of the new scene
+        started = _tell(observe, "preprocess", started)
+        alpha = prepared.geometry.crop(self._run(prepared))
+        started = _tell(observe, "infer", started)
+        if self.temporal is not None:
+            alpha = self.temporal.steady(alpha, guide)
+            _tell(observe, "temporal", started)
+        return Seen(alpha, guide, frame.index, frame.pts)
+
+    def finish(self, frame: Frame, seen: Seen, observe: Observer | None = None) -> Matte:
+        """The full-size matte of ``frame`` from what was seen in it, or in a frame shortly before. Remembers nothing,
+        so it may run beside the next :meth:`look`."""
+        started = time.perf_counter()
+        small = clean_matte(seen.alpha, self.clean) if self.clean != "off" else seen.alpha
         if self.refine == "guided":
-            alpha = refine_guided(small, frame.image, guide=geometry.crop(prepared.small))
+            own = frame.index == seen.index and frame.pts == seen.pts
+            alpha = refine_guided(small, frame.image, guide=seen.guide if own else None)
         else:
-            alpha = geometry.enlarge(small)
+            alpha = resize(np.ascontiguousarray(small), frame.size, "area")
         started = _tell(observe, "refine", started)
         colours = None
         if self.foreground != "none":
             colours = _ESTIMATORS[self.foreground](frame.image, alpha)
             _tell(observe, "foreground", started)
-        return Matte(alpha, colours, frame.pts)
+        return Matte(alpha, colours, seen.pts)
+
+    def step(self, frame: Frame, observe: Observer | None = None) -> Matte:
+        """The matte of one frame at the frame's size; ``observe(stage, seconds)`` hears how long each stage took."""
+        return self.finish(frame, self.look(frame, observe), observe)
 
     def close(self) -> None:
         """Free the session."""
@@ -131,16 +174,19 @@ def load(
     refine: Refine = "guided",
     foreground: Foreground = "fast",
     clean: Clean = "off",
+    temporal: str = "off",
 ) -> Pipeline:
     """Open a model by zoo name, spec or exported file (default: the shipped one) and wrap it in a pipeline.
 
+    ``temporal``: ``off`` for photos; for the frames of one video a name of :mod:`pocketmatte.pipeline.temporal`.
     Raises :class:`PocketmatteError` for an unknown model, runtime or device.
     """
+    steadier = make_temporal(temporal)
     spec, format_named = find_model(model if model is not None else default_model())
     entry = spec.file_for(format_named or _format(spec, runtime))
     session = open_session(spec.path_of(entry), runtime, device, threads)
     try:
-        return Pipeline(session, spec, refine=refine, foreground=foreground, clean=clean)
+        return Pipeline(session, spec, refine=refine, foreground=foreground, clean=clean, temporal=steadier)
     except PocketmatteError:
         session.close()
         raise

@@ -21,7 +21,7 @@ def module_of(name: str) -> str:
     matches = [_COMPONENT.match(part) for part in parts]
     if all(matches) and "." in parts[0] and len(parts) > 1:
         kept = [match[1] for match in matches if match and match[1]]
-    elif re.fullmatch(r"[a-z_]\w*(\.\w+)+", plain):
+    elif re.fullmatch(r"[a-z_]\w*(\.\w+)*", plain) and not plain.startswith(("serving_default", "arith")):
         kept = plain.split(".")
     else:
         return ""

@@ -1,0 +1,19 @@
+"""The ``residency`` verb."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from pocketmatte.export.residency import residency, residency_json, residency_table
+
+
+def show_residency(file: Path, targets: Sequence[str], everything: bool, as_json: bool) -> bool:
+    """Print which operators the targets take; true when the whole graph of ``file`` may run on every one of them."""
+    reports = residency(file, targets)
+    if as_json:
+        print(json.dumps({"file": str(file), "targets": residency_json(reports)}, indent=1))
+    else:
+        print(residency_table(reports, everything))
+    return all(report.resident for report in reports)

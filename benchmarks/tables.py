@@ -1,6 +1,6 @@
 """Fill the tables of the documentation from the files in ``results/``: no figure is typed by hand.
 
-Run:  python benchmarks/tables.py [--check]
+Run:  python benchmarks/tables.py [--check]       (the model cards are written by benchmarks/cards.py)
 Each table stands between ``<!-- NAME -->`` and ``<!-- /NAME -->``. ``--check`` writes nothing and fails when a page is
 not what the results say.
 """
@@ -19,6 +19,9 @@ NAMES = {
     "mediapipe-selfie-general": "MediaPipe selfie, general 256x256",
     "mediapipe-selfie-landscape": "MediaPipe selfie, landscape 144x256",
 }
+SETS = ("real", "street", "closeup")
+NOBODY = ("empty", "place", "animal", "thing")
+PRIORS = {"on": "seen", "off": "forgotten", "frozen": "held for ever"}
 Row = dict[str, str]
 
 
@@ -36,6 +39,8 @@ def grid(head: list[str], body: list[list[str]]) -> str:
 
 def label(row: Row) -> str:
     """How a row is called in a table."""
+    if row["model"] == "first-truth":
+        return "the truth of the first frame"
     name = NAMES.get(row["model"], f"`{row['model']}`")
     runtime = {"litert": ".tflite", "onnxruntime": ".onnx"}[row["runtime"]]
     return (
@@ -45,14 +50,15 @@ def label(row: Row) -> str:
     )
 
 
-def accuracy() -> str:
-    """mIoU / boundary IoU per test set, and what is found where nobody is."""
+def accuracy(only: str | None = None) -> str:
+    """mIoU / boundary IoU per test set, and what is found where nobody is; ``only`` one model and the peers."""
     found: dict[str, dict[str, Row]] = {}
     for row in rows("accuracy.csv"):
-        found.setdefault(label(row), {})[row["set"]] = row
+        if only is None or row["model"] == only or row["model"] in NAMES:
+            found.setdefault(label(row), {})[row["set"]] = row
     body = []
     for name, sets in found.items():
-        cells = [f"{float(sets[s]['miou']):.4f} / {float(sets[s]['biou']):.3f}" for s in ("real", "street", "closeup")]
+        cells = [f"{float(sets[s]['miou']):.4f} / {float(sets[s]['biou']):.3f}" for s in SETS]
         empty = sets["empty"]
         cells.append(f"{float(empty['empty_alpha']):.4f}, {float(empty['empty_over']):.0%}")
         body.append([name, *cells])
@@ -60,15 +66,90 @@ def accuracy() -> str:
     return grid(head, body)
 
 
-def video() -> str:
-    """Error, flicker and lag on the two clips with exact truth."""
+def video(only: str | None = None) -> str:
+    """Error, flicker and lag on the clips with exact truth; ``only`` one model and the peers."""
     body = []
-    for row in rows("accuracy.csv"):
-        if row["dtssd"]:
+    for row in rows("video.csv"):
+        if only in (None, row["model"]) or row["model"] in NAMES:
             lag = f"{float(row['lag']):.2f}" if row["lag"] else "-"
-            cells = [row["set"], f"{float(row['mad']):.4f}", f"{100 * float(row['dtssd']):.2f}", lag]
-            body.append([label(row), *cells])
-    return grid(["model", "clip", "MAD", "dtSSD x 100", "lag, frames"], body)
+            figures = [f"{float(row['mad']):.4f}", f"{100 * float(row['dtssd']):.2f}", lag]
+            body.append([label(row), row["clip"], PRIORS[row["prior"]], *figures])
+    return grid(["model", "clip", "frame before", "MAD", "dtSSD x 100", "lag, frames"], body)
+
+
+def slices(only: str | None = None) -> str:
+    """Scores by kind of picture over all test sets: the ``.tflite`` models with guided refinement, and the peers."""
+    found: dict[str, dict[str, Row]] = {}
+    for row in rows("slice_scores.csv"):
+        mine = row["runtime"] == "litert" and row["refine"] == "guided" and only in (None, row["model"])
+        if mine or row["model"] in NAMES:
+            found.setdefault(row["slice"], {})[row["model"]] = row
+    models = list(dict.fromkeys(model for values in found.values() for model in values))
+    body = []
+    for name in sorted(found, key=lambda name: (name in NOBODY, name)):
+        cells = []
+        for model in models:
+            row = found[name][model]
+            hit = [f"{float(row['empty_alpha']):.4f}"] if name in NOBODY else [f"{float(row['miou']):.3f}"]
+            cells.append(" / ".join(hit if name in NOBODY else [*hit, f"{float(row['biou']):.3f}"]))
+        body.append([f"`{name}`", found[name][models[0]]["n"], *cells])
+    return grid(["slice", "n", *(NAMES.get(model, f"`{model}`") for model in models)], body)
+
+
+def cost_of(model: str) -> tuple[str, str, str]:
+    """Parameters, multiply-adds and size of the ``.tflite`` file of a model, from its description."""
+    places = [
+        *(ROOT / "pocketmatte" / "zoo" / "weights").glob("*/spec.json"),
+        *(RESULTS / "peers").glob("*.spec.json"),
+        *(ROOT / "weights").glob("*/spec.json"),
+    ]
+    for path in places:
+        spec = json.loads(path.read_text())
+        if spec["name"] == model:
+            files = [path.parent / f["file"] for f in spec["files"] if f["format"] == "litert"]
+            size = f"{files[0].stat().st_size / 1e6:.2f}" if files and files[0].is_file() else "-"
+            return f"{spec['parameters'] / 1e6:.2f}", f"{spec['macs'] / 1e6:.0f}", size
+    return "-", "-", "-"
+
+
+def tiers() -> str:
+    """Every ``.tflite`` model in one row: cost, accuracy and time beside the peers."""
+    found: dict[str, dict[str, Row]] = {}
+    for row in rows("accuracy.csv"):
+        if row["runtime"] == "litert" and (row["refine"] == "guided" or row["model"] in NAMES):
+            found.setdefault(row["model"], {})[row["set"]] = row
+    times: dict[tuple[str, str], str] = {}
+    for row in rows("latency.csv"):
+        if row["runtime"] == "litert":
+            times[row["model"], row["threads"]] = row["min_ms"] + ("*" if row["void"] else "")
+    body = []
+    for model, sets in found.items():
+        cells = [f"{float(sets[s]['miou']):.4f} / {float(sets[s]['biou']):.3f}" for s in SETS]
+        empty = f"{float(sets['empty']['empty_alpha']):.4f} / {float(sets['empty']['empty_worst']):.3f}"
+        both = " / ".join(times.get((model, threads), "-") for threads in ("1", "2"))
+        body.append([NAMES.get(model, f"`{model}`"), *cost_of(model), *cells, empty, both])
+    head = [
+        "",
+        "M parameters",
+        "M MACs",
+        "MB",
+        "real",
+        "street",
+        "close-up",
+        "empty: mean / worst",
+        "ms, 1 / 2 threads",
+    ]
+    return grid(head, body)
+
+
+def refine() -> str:
+    """Ways to bring a matte to full size: error on soft truth, and time."""
+    body = []
+    for row in rows("refine.csv"):
+        cells = [f"{float(row['biou']):.4f}", f"{1000 * float(row['mad']):.2f}", f"{float(row['grad']):.3f}"]
+        body.append([row["truth"], row["small"], row["method"], row["n"], *cells, row["ms_per_mp"]])
+    head = ["truth", "small matte", "method", "n", "boundary IoU", "MAD x 1000", "gradient, x 1000", "ms per megapixel"]
+    return grid(head, body)
 
 
 def latency() -> str:
@@ -150,6 +231,9 @@ def harmonize() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "accuracy": accuracy,
     "video": video,
+    "slices": slices,
+    "tiers": tiers,
+    "refine": refine,
     "latency": latency,
     "stages": stages,
     "clean": clean,
@@ -157,7 +241,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "harmonize": harmonize,
     "green": green,
 }
-PAGES = (ROOT / "README.md", ROOT / "docs" / "models" / "portrait-lite0.md", ROOT / "docs" / "effects.md")
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 
 
 def fill(text: str) -> str:

@@ -17,6 +17,7 @@ from pocketmatte.effects.presets import parse_preset
 from pocketmatte.effects.render import Renderer
 from pocketmatte.io.images import from_array, from_pil, read_image, write_image
 from pocketmatte.ops.clean import Clean
+from pocketmatte.ops.subject import Subject
 from pocketmatte.pipeline.pipeline import Foreground, Pipeline
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def cut_out(
     preset: str = ...,
     depth: str | Path | None = ...,
     clean: Clean = ...,
+    subject: Subject = ...,
 ) -> Path: ...
 @overload
 def cut_out(
@@ -59,6 +61,7 @@ def cut_out(
     preset: str = ...,
     depth: str | Path | None = ...,
     clean: Clean = ...,
+    subject: Subject = ...,
 ) -> np.ndarray: ...
 @overload
 def cut_out(
@@ -74,6 +77,7 @@ def cut_out(
     preset: str = ...,
     depth: str | Path | None = ...,
     clean: Clean = ...,
+    subject: Subject = ...,
 ) -> Image: ...
 def cut_out(
     image: str | Path | np.ndarray | Image,
@@ -88,6 +92,7 @@ def cut_out(
     preset: str = "none",
     depth: str | Path | None = None,
     clean: Clean = "off",
+    subject: Subject = "all",
 ) -> Path | np.ndarray | Image:
     """Cut the people out of one photo and give back the kind that came in.
 
@@ -98,9 +103,9 @@ def cut_out(
     * a PIL picture: a PIL picture in mode RGBA, L or RGB likewise.
 
     ``look`` is ``rgba``, ``alpha``, ``blur``, ``bokeh``, ``depth``, ``pixelate``, ``color:#RRGGBB``, ``image:PATH`` or
-    ``video:PATH``; it and ``blend``, ``fit``, ``preset``, ``depth`` and ``clean`` are those of ``pocketmatte run``. The
-    model stays loaded for the next call. Not for use from several threads at once: :func:`pocketmatte.load` gives
-    each its own pipeline.
+    ``video:PATH``; it and ``blend``, ``fit``, ``preset``, ``depth``, ``clean`` and ``subject`` are those of
+    ``pocketmatte run``. The model stays loaded for the next call. Not for use from several threads at once:
+    :func:`pocketmatte.load` gives each its own pipeline.
     Raises :class:`pocketmatte.PocketmatteError` with what to do about it, ``TypeError`` for another kind of input.
     """
     settings = Settings(
@@ -112,6 +117,7 @@ def cut_out(
         preset=parse_preset(preset),
         depth=Path(depth) if depth else None,
         clean=clean,
+        subject=subject,
     )
     if isinstance(image, str | os.PathLike):
         job = photo_jobs([Path(image)], Path(output) if output else None, settings.look)[0]

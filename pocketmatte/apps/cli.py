@@ -28,6 +28,9 @@ Model = Annotated[str | None, typer.Option("--model", help="Zoo name, spec.json,
 Runtime = Annotated[Literal["auto", "litert", "onnxruntime"], typer.Option(help="What runs the model.")]
 Device = Annotated[Literal["auto", "cpu", "gpu", "npu"], typer.Option(help="A device named and not there is an error.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of one model.")]
+Subject = Annotated[
+    Literal["all", "main"], typer.Option(help="Who is foreground: all people in front, or the main one only.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 
 
@@ -61,6 +64,7 @@ def run(
         Literal["off", "holes", "islands", "both"],
         typer.Option(help="Fill small holes in people, remove small islands beside them."),
     ] = "off",
+    subject: Subject = "all",
     foreground: Annotated[
         Literal["fast", "ml", "none"], typer.Option(help="How the person's own colours are estimated at soft edges.")
     ] = "fast",
@@ -102,6 +106,7 @@ def run(
         preset=parse_preset(preset),
         depth=depth,
         clean=clean,
+        subject=subject,
         temporal=temporal,
     )
     raise typer.Exit(run_all(inputs, output, settings, layout, workers, resume, force, json))
@@ -113,6 +118,8 @@ def evaluate(
     data: Annotated[Path, typer.Option(help="Folder with images/ and masks/ or alphas/.")],
     empty: Annotated[bool, typer.Option(help="Pictures without people: report what is found anyway.")] = False,
     sequence: Annotated[bool, typer.Option(help="Numbered frames of one clip: adds dtSSD and lag.")] = False,
+    slices: Annotated[Path | None, typer.Option(help="CSV of set, stem, tags: adds a score for every tag.")] = None,
+    subject: Subject = "all",
     refine: Annotated[Literal["guided", "bilinear"], typer.Option(help="As in run.")] = "guided",
     worst: Annotated[int, typer.Option(min=0, help="How many of the worst pictures to list.")] = 10,
     runtime: Runtime = "auto",
@@ -123,7 +130,7 @@ def evaluate(
     """Score a model on labelled pictures, through the same steps that ship."""
     from pocketmatte.apps.evaluate import evaluate as evaluate_model
 
-    evaluate_model(model, data, empty, sequence, refine, worst, runtime, device, threads, json)
+    evaluate_model(model, data, empty, sequence, refine, worst, runtime, device, threads, json, slices, subject)
 
 
 @app.command()

@@ -16,6 +16,7 @@ from pocketmatte.effects.render import Renderer
 from pocketmatte.io.images import LoadedImage, read_image
 from pocketmatte.io.paths import Job, expand_inputs
 from pocketmatte.ops.clean import Clean
+from pocketmatte.ops.subject import Subject
 from pocketmatte.pipeline.pipeline import Foreground, Pipeline, Refine, load
 from pocketmatte.pipeline.temporal import DEFAULT_TEMPORAL
 from pocketmatte.runtime.base import DEFAULT_THREADS
@@ -40,6 +41,7 @@ class Settings:
     depth: Path | None = None
     clean: Clean = "off"
     temporal: str = DEFAULT_TEMPORAL
+    subject: Subject = "all"
 
     def __post_init__(self) -> None:
         look = self.look.kind
@@ -64,6 +66,7 @@ def open_pipeline(settings: Settings) -> Pipeline:
         foreground=settings.foreground if settings.look.needs_foreground else "none",
         clean=settings.clean,
         temporal=settings.temporal,
+        subject=settings.subject,
     )
 
 

@@ -22,6 +22,9 @@ Predictor = Callable[[UInt8Image], Alpha]
 Progress = Callable[[int, int, str], None]
 """Called after each picture with how many are done, how many there are, and its stem."""
 
+Narrow = Callable[[Alpha], Alpha]
+"""Takes out of a truth, frame by frame, the people whom the predictor was told to leave out."""
+
 TOLERANCE = 1e-3  # rounding of a half-precision model may leave 0..1 by this much
 
 
@@ -53,11 +56,12 @@ def evaluate_pairs(
     *,
     threshold: float = THRESHOLD,
     progress: Progress | None = None,
+    narrow: Narrow | None = None,
 ) -> Report:
     """Score ``predict`` on ``data_dir/images`` against ``alphas`` or ``masks``, at truth size.
 
-    Predictions of another size are resized bilinearly. Raises :class:`PocketmatteError` on a folder of another form,
-    an unreadable file, or a prediction that is no alpha.
+    Predictions of another size are resized bilinearly; ``narrow`` is applied to every truth. Raises
+    :class:`PocketmatteError` on a folder of another form, an unreadable file, or a prediction that is no alpha.
     """
     listed = list_pairs(Path(data_dir))
     ones = stored_as_ones(pair.truth for pair in listed.pairs)
@@ -66,6 +70,7 @@ def evaluate_pairs(
         image, truth = _read_image(pair.image), read_truth(pair.truth, ones)
         if _turned(image.shape[:2], truth.shape[:2]):
             notes.append(f"{pair.stem}: picture and truth differ in aspect; is one of them rotated or cropped?")
+        truth = narrow(truth) if narrow else truth
         alpha = _at(checked(predict(image), pair.stem), Size(*truth.shape[:2]))
         masks = mask_scores(to_mask(alpha, threshold), to_mask(truth, threshold))
         rows.append(ImageScore(pair.stem, *masks, *matte_errors(alpha, truth)))
@@ -104,10 +109,11 @@ def evaluate_sequence(
     *,
     reset: Callable[[], None] | None = None,
     progress: Progress | None = None,
+    narrow: Narrow | None = None,
 ) -> SequenceReport:
     """Score a predictor that may remember on the numbered frames of ``data_dir``, beside its own frozen first frame.
 
-    ``reset`` is called once before the first frame, ``predict_step`` once per frame in order. Raises
+    ``reset`` is called once before the first frame, ``predict_step`` and ``narrow`` once per frame in order. Raises
     :class:`PocketmatteError` like :func:`evaluate_pairs`, and on missing frames or frames of different sizes.
     """
     pairs = list_frames(Path(data_dir))
@@ -125,6 +131,7 @@ def evaluate_sequence(
             found = f"{truth.shape[1]}x{truth.shape[0]}"
             raise PocketmatteError(f"{pair.truth} is {found}: expected {size.width}x{size.height} as the first frame")
         alpha = _at(checked(predict_step(_read_image(pair.image)), pair.stem), size)
+        truth = narrow(truth) if narrow else truth
         held = alpha.copy() if held is None else held
         rows.append(FrameScore(pair.stem, mad(alpha, truth), mse(alpha, truth), grad(alpha, truth)))
         control.append(FrameScore(pair.stem, mad(held, truth), mse(held, truth), grad(held, truth)))

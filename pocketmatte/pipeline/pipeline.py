@@ -16,6 +16,7 @@ from pocketmatte.ops.clean import CLEAN_MODES, Clean, clean_matte
 from pocketmatte.ops.foreground import estimate_foreground_fast, estimate_foreground_ml
 from pocketmatte.ops.refine import refine_guided
 from pocketmatte.ops.resize import resize
+from pocketmatte.ops.subject import SUBJECTS, MainSubject, Subject
 from pocketmatte.pipeline.temporal import Temporal, make_temporal
 from pocketmatte.pipeline.tensors import Prepared, prepare, read_alpha
 from pocketmatte.runtime.base import DEFAULT_THREADS, FORMATS, RUNTIMES, Session, Tensor, installed, open_session
@@ -49,7 +50,8 @@ class Pipeline:
     ``foreground``: how the person's own colours are estimated where the background shines through; ``none`` leaves
     ``Matte.foreground`` empty. ``clean``: small ``holes`` of people are filled, small ``islands`` removed, ``both`` or
     ``off``. ``temporal``: what makes the frames of one stream agree, see :mod:`pocketmatte.pipeline.temporal`; ``None``
-    for pictures that have nothing to do with one another.
+    for pictures that have nothing to do with one another. ``subject``: ``all`` people in front, or only the ``main``
+    one, the same person through a stream.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Pipeline:
         foreground: Foreground = "fast",
         clean: Clean = "off",
         temporal: Temporal | None = None,
+        subject: Subject = "all",
     ) -> None:
         if refine not in ("guided", "bilinear"):
             raise PocketmatteError(f"unknown refinement {refine!r}; known: guided, bilinear")
@@ -68,9 +71,12 @@ class Pipeline:
             raise PocketmatteError(f"unknown foreground estimation {foreground!r}; known: fast, ml, none")
         if clean not in CLEAN_MODES:
             raise PocketmatteError(f"unknown matte clean-up {clean!r}; known: {', '.join(CLEAN_MODES)}")
+        if subject not in SUBJECTS:
+            raise PocketmatteError(f"unknown subject {subject!r}; known: {', '.join(SUBJECTS)}")
         self.session, self.spec, self.refine, self.foreground = session, spec, refine, foreground
         self.clean: Clean = clean
         self.temporal = temporal
+        self._main = MainSubject() if subject == "main" else None
         _check(session, spec)
         image = next(i for i in session.inputs if i.name == spec.input.name)
         self._layout: Literal["nhwc", "nchw"] = "nchw" if image.shape[1] == 3 != image.shape[3] else "nhwc"
@@ -80,6 +86,8 @@ class Pipeline:
         """Forget earlier frames: the next one is treated as the first."""
         if self.temporal is not None:
             self.temporal.reset()
+        if self._main is not None:
+            self._main.reset()
         self._states: dict[str, Tensor] = {s.input: np.zeros(s.shape, np.float32) for s in self.spec.states}
 
     def infer(self, image: UInt8Image, observe: Observer | None = None) -> tuple[Alpha, Prepared]:
@@ -112,6 +120,8 @@ class Pipeline:
         if self.temporal is not None:
             alpha = self.temporal.steady(alpha, guide)
             _tell(observe, "temporal", started)
+        if self._main is not None:
+            alpha = self._main.step(alpha)
         return Seen(alpha, guide, frame.index, frame.pts)
 
     def finish(self, frame: Frame, seen: Seen, observe: Observer | None = None) -> Matte:
@@ -175,6 +185,7 @@ def load(
     foreground: Foreground = "fast",
     clean: Clean = "off",
     temporal: str = "off",
+    subject: Subject = "all",
 ) -> Pipeline:
     """Open a model by zoo name, spec or exported file (default: the shipped one) and wrap it in a pipeline.
 
@@ -186,7 +197,9 @@ def load(
     entry = spec.file_for(format_named or _format(spec, runtime))
     session = open_session(spec.path_of(entry), runtime, device, threads)
     try:
-        return Pipeline(session, spec, refine=refine, foreground=foreground, clean=clean, temporal=steadier)
+        return Pipeline(
+            session, spec, refine=refine, foreground=foreground, clean=clean, temporal=steadier, subject=subject
+        )
     except PocketmatteError:
         session.close()
         raise

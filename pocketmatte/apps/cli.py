@@ -145,6 +145,42 @@ def models(
 
 
 @app.command()
+def bench(
+    models: Annotated[
+        list[str], typer.Argument(metavar="MODEL...", help="Zoo names, specs or weight files; ratios are to the first.")
+    ],
+    runtime: Annotated[
+        str, typer.Option(help="auto, all (every installed one), or names separated by commas: litert,onnxruntime,...")
+    ] = "auto",
+    threads: Annotated[str, typer.Option(help="Numbers of threads, separated by commas.")] = "1,2",
+    frame: Annotated[str, typer.Option(help="HEIGHTxWIDTH of the frames that go through the chain.")] = "720x1280",
+    rounds: Annotated[int, typer.Option(min=1, help="Runs of each model, in turn, after the warm-up.")] = 60,
+    profile: Annotated[bool, typer.Option(help="Instead: time per operator, first number of threads.")] = False,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.001, help="Instead: frames without a pause for so long, a row per minute.")
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, gpu, npu, or adb:[SERIAL]: benchmark_model on a connected Android phone.")
+    ] = "auto",
+    delegate: Annotated[str, typer.Option(help="On a phone: cpu, gpu, nnapi, separated by commas.")] = "cpu",
+    tool: Annotated[
+        Path | None, typer.Option(help="On a phone: the benchmark_model to push, if it is not there already.")
+    ] = None,
+    refine: Annotated[Literal["guided", "bilinear"], typer.Option(help="As in run.")] = "guided",
+    out: Annotated[Path | None, typer.Option(help="CSV file that rows are added to.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Measure time, memory and size: the network alone and the whole chain, models in turn. Void rows say so."""
+    from pocketmatte.apps.bench import Wishes
+    from pocketmatte.apps.bench import bench as measure
+
+    measure(
+        models,
+        Wishes(runtime, threads, frame, rounds, device, delegate, tool, refine, minutes, profile, out, json),
+    )
+
+
+@app.command()
 def doctor(json: AsJson = False) -> None:
     """Check this installation: runtimes, codecs, models; say what to do about what is missing."""
     from pocketmatte.apps.doctor import examine

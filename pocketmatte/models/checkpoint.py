@@ -46,6 +46,12 @@ def load_weights(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         raise PocketmatteError(f"{path} holds no trained weights of this project: {_first_line(error)}") from error
 
 
+def read_options(path: str | Path) -> tuple[str, dict[str, Any]]:
+    """Name of the architecture in a weight file and the options it was built with; empty where the file says none."""
+    stored = _read(path)
+    return str(stored.get("architecture", "")), dict(stored.get("options", {}))
+
+
 @dataclass(frozen=True)
 class Matched:
     """Which tensors a file gave a network. ``widened`` got more input channels, the new ones zero; ``skipped`` are

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from torch import nn
+
+from pocketmatte.models.narrow import narrow
 
 T = TypeVar("T", bound=Callable[..., nn.Module])
 _ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {}
@@ -26,14 +28,16 @@ def register(name: str) -> Callable[[T], T]:
     return enter
 
 
-def create_model(name: str, **options: Any) -> nn.Module:
+def create_model(name: str, *, pruned: Mapping[str, Sequence[int]] | None = None, **options: Any) -> nn.Module:
     """Build the architecture ``name`` with fresh weights; ``options`` go to its constructor.
 
+    ``pruned``: channel counts of the layers that have fewer (see :func:`pocketmatte.models.narrow.narrow`).
     Raises ``KeyError`` with the known names when ``name`` is not one of them.
     """
     if name not in _ARCHITECTURES:
         raise KeyError(f"unknown architecture {name!r}; known: {', '.join(list_architectures())}")
-    return _ARCHITECTURES[name](**options)
+    network = _ARCHITECTURES[name](**options)
+    return narrow(network, pruned) if pruned else network
 
 
 def list_architectures() -> list[str]:

@@ -81,13 +81,42 @@ class Data:
 
 
 @dataclass(frozen=True)
+class Qat:
+    """Quantisation-aware training (:mod:`pocketmatte.train.qat`), to fine-tune trained weights given as ``init``.
+
+    ``momentum``: how fast ranges follow a batch; ``hold_after``: forward passes after which they stand still;
+    ``calibrate``: pictures that set them first.
+    """
+
+    momentum: float = 0.02
+    hold_after: int = 2000
+    calibrate: int = 64
+
+
+@dataclass(frozen=True)
+class Prune:
+    """Channels to remove before training (:mod:`pocketmatte.train.prune`), from trained weights given as ``init``.
+
+    ``share`` of the multiply-adds to save, 0..1. ``importance``: ``taylor`` (first-order, over ``samples`` training
+    pictures) or ``norm``. Channels go in groups of ``multiple``; every layer keeps at least ``keep`` of its own.
+    """
+
+    share: float = 0.3
+    importance: str = "taylor"
+    samples: int = 256
+    multiple: int = 4
+    keep: float = 0.25
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """Everything a run depends on.
 
     ``init``: a weight file whose matching tensors start the network. ``teacher``: a larger trained network to distil
     from. ``label_teacher``: a trained network whose opinion softens human masks and finds faulty labels (at
-    ``label_size`` pixels). ``minutes``: the whole run takes so long and sees as many samples as it gets, the stages
-    sharing the time by samples x pixels; 0 means that the samples count, which alone can be repeated exactly.
+    ``label_size`` pixels). ``prune`` and ``qat`` change the network that ``init`` gave. ``minutes``: the whole run
+    takes so long and sees as many samples as it gets, the stages sharing the time by samples x pixels; 0 means that the
+    samples count, which alone can be repeated exactly.
     ``validate_every``, ``checkpoint_every`` and ``log_every`` are in samples. ``early_stop``:
     validations without progress in the last stage after which the run ends, 0 for never. ``checkpoint_mb``: limit of
     the checkpoint folder in MiB.
@@ -102,6 +131,8 @@ class TrainConfig:
     teacher: str | None = None
     label_teacher: str | None = None
     label_size: int = 256
+    prune: Prune | None = None
+    qat: Qat | None = None
     minutes: float = 0.0
     optim: Optim = field(default_factory=Optim)
     loss: Losses = field(default_factory=Losses)
@@ -171,6 +202,13 @@ def check(config: TrainConfig, where: str) -> TrainConfig:
         raise PocketmatteError(f"{where}: consistency and temporal losses need earlier frames; set data.mix.pairs")
     if config.optim.schedule not in ("cosine", "plateau", "constant"):
         raise PocketmatteError(f"{where}: unknown schedule {config.optim.schedule!r}: cosine, plateau or constant")
+    for name in ("prune", "qat"):
+        if getattr(config, name) and not config.init:
+            raise PocketmatteError(f"{where}: {name} changes a trained network; name its weights as `init: FILE`")
+    if config.prune and config.prune.importance not in ("taylor", "norm"):
+        raise PocketmatteError(f"{where}: unknown importance {config.prune.importance!r}: taylor or norm")
+    if config.prune and not 0 < config.prune.share < 1:
+        raise PocketmatteError(f"{where}: prune.share is the part to remove, between 0 and 1")
     for stage in config.stages:
         if stage.batch % config.devices or min(stage.size, stage.samples, stage.batch) < 1 or stage.size % 32:
             raise PocketmatteError(
@@ -182,7 +220,7 @@ def check(config: TrainConfig, where: str) -> TrainConfig:
 def without_teachers(config: TrainConfig) -> TrainConfig:
     """The same run without files of other runs (for a test of the rest)."""
     loss = replace(config.loss, distill=0.0, distill_features=0.0)
-    return replace(config, teacher=None, label_teacher=None, init=None, loss=loss)
+    return replace(config, teacher=None, label_teacher=None, init=None, prune=None, qat=None, loss=loss)
 
 
 def _build(kind: Any, values: Any, where: str) -> Any:

@@ -31,7 +31,9 @@ from pocketmatte.train.ema import Average
 from pocketmatte.train.journal import Journal
 from pocketmatte.train.objective import Objective, Sealed
 from pocketmatte.train.optim import make_optimizer, rate_at, set_rates
-from pocketmatte.train.setup import load_pictures, start_network
+from pocketmatte.train.qat import float_state
+from pocketmatte.train.reshape import remembered_shape, reshape
+from pocketmatte.train.setup import Pictures, load_pictures, start_network
 from pocketmatte.train.teacher import channels_last, load_teacher
 from pocketmatte.train.validate import predict, validate
 
@@ -72,7 +74,8 @@ class Progress:
 class Trainer:
     """One run in one folder: :meth:`resume` takes it up where it was stopped, :meth:`run` goes on to the end.
 
-    ``observe`` hears notes (text) and :class:`Progress`. Raises :class:`PocketmatteError` for data, weights or
+    ``observe`` hears notes (text) and :class:`Progress`. ``pictures`` of an earlier run in this process save loading
+    them again. Raises :class:`PocketmatteError` for data, weights or
     settings that do not fit.
     """
 
@@ -83,6 +86,7 @@ class Trainer:
         data: Path | None = None,
         observe: Callable[[str | Progress], None] = lambda event: None,
         accelerator: str = "auto",
+        pictures: Pictures | None = None,
     ) -> None:
         self.config, self.out, self._observe = config, out, observe
         cv2.setNumThreads(1)  # before any fork: OpenCV's thread pool does not survive one
@@ -97,9 +101,12 @@ class Trainer:
         torch.use_deterministic_algorithms(config.deterministic, warn_only=True)
         torch.backends.cudnn.benchmark = not config.deterministic
         root = data_root(data)
-        network = start_network(config, root, not (out / "checkpoint").is_dir(), self._note)
+        fresh = not (out / "checkpoint").is_dir()
+        config = remembered_shape(config, out, fresh)
+        network = start_network(config, root, fresh, self._note)
         teacher = load_teacher(config.teacher, self.device) if config.teacher else None
-        self.pictures = load_pictures(config, root, self.device, self.fabric.autocast(), self._note)
+        self.pictures = pictures or load_pictures(config, root, self.device, self.fabric.autocast(), self._note)
+        self.config = config = reshape(network, config, self.pictures, self.device, fresh, self._note)
         objective = Objective(network, config.loss, teacher)
         channels_last(objective)
         optimizer = make_optimizer(objective, config.optim, fused=self.device.type == "cuda")
@@ -313,5 +320,5 @@ class Trainer:
             "device": self.device.type,
             "validation": {name: round(value, 5) for name, value in scores.items()},
         }
-        state = {name: tensor.cpu() for name, tensor in self.average.network.state_dict().items()}
-        save_weights(self.out / "best.pt", state, self.config.architecture, self.config.options, training)
+        config, state = self.config, float_state(self.average.network)
+        save_weights(self.out / "best.pt", state, config.architecture, config.options, training)

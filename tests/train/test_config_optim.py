@@ -8,6 +8,7 @@ import yaml
 
 from pocketmatte.core import PocketmatteError
 from pocketmatte.models import create_model, list_architectures
+from pocketmatte.models.checkpoint import save_weights
 from pocketmatte.train.config import Optim, TrainConfig, read_config
 from pocketmatte.train.loop import Trainer
 from pocketmatte.train.objective import Objective
@@ -82,6 +83,11 @@ def test_shipped_configurations_train(path, drawn, tmp_path):
     """Two small steps of each, without the files of other runs."""
     alone = ["teacher=null", "label_teacher=null", "init=null", "pretrained_encoder=false", "minutes=0"]
     alone += ["loss.distill=0", "loss.distill_features=0", "data.workers=0", "tensorboard=false", "precision=32-true"]
+    settings = yaml.safe_load(path.read_text())
+    if {"prune", "qat"} & set(settings):  # these change a trained network: here a fresh one
+        name, fresh = settings["architecture"], tmp_path / "fresh.pt"
+        save_weights(fresh, create_model(name).state_dict(), name, {}, {"name": "fresh"})
+        alone += [f"init={fresh}", *(["prune.samples=16"] if "prune" in settings else [])]
     config = read_config(path, [*alone, "stages=[{size: 32, samples: 8, batch: 4}]", "log_every=4"])
     trainer = Trainer(config, tmp_path, drawn, accelerator="cpu")
     assert trainer.run()

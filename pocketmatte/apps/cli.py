@@ -113,6 +113,74 @@ def run(
 
 
 @app.command()
+def live(
+    source: Annotated[
+        str, typer.Option(help="camera:N, camera:N?1280x720@30, clip:FILE (at camera pace) or FILE.")
+    ] = "camera:0",
+    sink: Annotated[
+        list[str] | None, typer.Option(help="window:, virtual:[DEVICE] or FILE.mp4; several are allowed.")
+    ] = None,
+    mode: Annotated[
+        Literal["auto", "live", "synced", "exact"],
+        typer.Option(
+            help="live: newest frame, mask may lag; synced: picture waits for its mask; exact: every frame."
+        ),
+    ] = "auto",
+    model: Model = None,
+    lower: Annotated[
+        list[str] | None, typer.Option(help="Model to fall back to when the time per frame is not kept; repeatable.")
+    ] = None,
+    look: Annotated[str, typer.Option(help="As in run, but not rgba.")] = "blur",
+    background: Annotated[
+        list[Path] | None, typer.Option(help="Pictures, or folders of them, for the window's slider.")
+    ] = None,
+    blend: Annotated[str, typer.Option(help="As in run.")] = "alpha",
+    fit: Annotated[Literal["cover", "contain", "stretch", "tile"], typer.Option(help="As in run.")] = "cover",
+    foreground: Annotated[Literal["fast", "ml", "none"], typer.Option(help="As in run.")] = "fast",
+    refine: Annotated[Literal["guided", "bilinear"], typer.Option(help="As in run.")] = "guided",
+    temporal: Annotated[Literal["off", "cuts", "auto"], typer.Option(help="As in run.")] = "auto",
+    folder: Annotated[Path, typer.Option(help="Where snapshots and recordings of the window go.")] = Path(),
+    frames: Annotated[int | None, typer.Option(min=1, help="Stop after so many frames.")] = None,
+    runtime: Runtime = "auto",
+    device: Device = "auto",
+    threads: Threads = 2,
+    force: Annotated[bool, typer.Option(help="Overwrite an existing recording.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Cut people out of a camera, live: to a window, a virtual camera or a file. Ctrl-C ends it and keeps the file."""
+    from pocketmatte.apps.jobs import Settings
+    from pocketmatte.apps.live import Wishes
+    from pocketmatte.apps.live import live as run_live
+    from pocketmatte.effects.blend import parse_blend
+    from pocketmatte.effects.looks import parse_look
+
+    settings = Settings(
+        parse_look(look),
+        model,
+        refine,
+        foreground,
+        runtime,
+        device,
+        threads,
+        blend=parse_blend(blend),
+        fit=fit,
+        temporal=temporal,
+    )
+    wishes = Wishes(
+        source,
+        tuple(sink or ("window:",)),
+        None if mode == "auto" else mode,
+        tuple(lower or ()),
+        tuple(background or ()),
+        folder,
+        frames,
+        force,
+        json,
+    )
+    raise typer.Exit(run_live(wishes, settings))
+
+
+@app.command()
 def evaluate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Zoo name, spec.json, .tflite or .onnx file.")],
     data: Annotated[Path, typer.Option(help="Folder with images/ and masks/ or alphas/.")],

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from pocketmatte.core import Frame, PocketmatteError, Size
+from pocketmatte.io.window_bar import Slider
 
 DEFAULT_RATE = Fraction(30)
 
@@ -70,12 +71,13 @@ class Sink(Protocol):
 @dataclass(frozen=True)
 class SinkRequest:
     """What a sink is opened for: picture ``size``, nominal ``rate``, the ``source`` of the pictures (its ``media`` has
-    the sound), and whether an existing file may be replaced (``force``)."""
+    the sound), whether an existing file may be replaced (``force``), and the ``sliders`` of a window."""
 
     size: Size
     rate: Fraction = DEFAULT_RATE
     source: Source | None = None
     force: bool = False
+    sliders: tuple[Slider, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ SOURCES: dict[str, Kind] = {
     FILE: Kind("pocketmatte.io.camera_file", "open_file", "FILE", "a video file, every frame"),
 }
 SINKS: dict[str, Kind] = {
+    "window": Kind("pocketmatte.io.window", "open_window", "window:", "a window on the screen"),
+    "virtual": Kind("pocketmatte.io.virtual", "open_virtual", "virtual:", "a virtual camera for other programs"),
     FILE: Kind("pocketmatte.io.recording", "open_recording", "FILE.mp4", "a recording"),
 }
 

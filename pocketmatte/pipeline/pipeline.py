@@ -17,6 +17,7 @@ from pocketmatte.ops.foreground import estimate_foreground_fast, estimate_foregr
 from pocketmatte.ops.refine import refine_guided
 from pocketmatte.ops.resize import resize
 from pocketmatte.ops.subject import SUBJECTS, MainSubject, Subject
+from pocketmatte.pipeline.still import StillWatch
 from pocketmatte.pipeline.temporal import Temporal, make_temporal
 from pocketmatte.pipeline.tensors import Prepared, prepare, read_alpha
 from pocketmatte.runtime.base import DEFAULT_THREADS, FORMATS, RUNTIMES, Session, Tensor, installed, open_session
@@ -76,6 +77,7 @@ class Pipeline:
         self.session, self.spec, self.refine, self.foreground = session, spec, refine, foreground
         self.clean: Clean = clean
         self.temporal = temporal
+        self.still: StillWatch | None = None  # set for live use: frames in which nothing happens keep the last mask
         self._main = MainSubject() if subject == "main" else None
         _check(session, spec)
         image = next(i for i in session.inputs if i.name == spec.input.name)
@@ -86,6 +88,9 @@ class Pipeline:
         """Forget earlier frames: the next one is treated as the first."""
         if self.temporal is not None:
             self.temporal.reset()
+        if self.still is not None:
+            self.still.reset()
+        self._last: Seen | None = None
         if self._main is not None:
             self._main.reset()
         self._states: dict[str, Tensor] = {s.input: np.zeros(s.shape, np.float32) for s in self.spec.states}
@@ -114,6 +119,10 @@ class Pipeline:
         if self.temporal is not None and self.temporal.is_cut(guide):
             self.reset()
             self.temporal.is_cut(guide)  # the first frame of the new scene
+        if self.still is not None:
+            if self.still.is_still(guide) and self._last is not None:
+                _tell(observe, "preprocess", started)
+                return self._last
         started = _tell(observe, "preprocess", started)
         alpha = prepared.geometry.crop(self._run(prepared))
         started = _tell(observe, "infer", started)
@@ -122,7 +131,9 @@ class Pipeline:
             _tell(observe, "temporal", started)
         if self._main is not None:
             alpha = self._main.step(alpha)
-        return Seen(alpha, guide, frame.index, frame.pts)
+        seen = Seen(alpha, guide, frame.index, frame.pts)
+        self._last = seen if self.still is not None else None
+        return seen
 
     def finish(self, frame: Frame, seen: Seen, observe: Observer | None = None) -> Matte:
         """The full-size matte of ``frame`` from what was seen in it, or in a frame shortly before. Remembers nothing,

@@ -1,6 +1,6 @@
 """Write the model cards ``docs/models/NAME.md`` from ``spec.json`` and ``results/``: no figure is typed by hand.
 
-Run:  python benchmarks/cards.py [NAME...] [--check] [--from RUNS]
+Run:  python -m benchmarks.cards [NAME...] [--check] [--from RUNS]
 Without names: every model of the zoo. ``--from runs`` first copies ``RUNS/NAME/log.csv`` and ``config.json`` of the
 training run to ``results/NAME/``. ``--check`` writes nothing and fails when a card is not what the results say. The
 pictures of a card are drawn by ``benchmarks/failures.py``, what a model is bad at in words stands in
@@ -16,8 +16,6 @@ import shutil
 import sys
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.curve import curve
 from benchmarks.tables import NAMES, RESULTS, ROOT, Row, accuracy, grid, rows, slices, video
@@ -51,13 +49,23 @@ def head(spec: Spec, folder: Path) -> str:
     same = len(set(mean)) == len(set(std)) == 1
     norm = f"(x / 255 - {mean[0]:g}) / {std[0]:g}" if same else f"(x / 255 - {mean}) / {std} per channel"
     states = "; ".join(f"`{s['input']}` {s['shape']}, fed from `{s['output']}`" for s in spec["states"])
-    files = [f"`{f['file']}` {f['precision']}, {(folder / f['file']).stat().st_size / 1e6:.2f} MB" for f in spec["files"]]
+    files = [
+        f"`{f['file']}` {f['precision']}, {(folder / f['file']).stat().st_size / 1e6:.2f} MB" for f in spec["files"]
+    ]
+    kind = {"alpha": "0..1", "logits": "before the sigmoid", "two-logits": "two channels before the softmax"}
     body = [
         ["task", "alpha matte of all people in front of the scene"],
         ["network", f"`{spec['architecture']}`, see `pocketmatte/models/`"],
-        ["input", f"`{source['name']}`: the whole picture {how} to {width}x{height}, {source['color'].upper()}, `{norm}`"],
+        [
+            "input",
+            f"`{source['name']}`: the whole picture {how} to {width}x{height}, {source['color'].upper()}, `{norm}`",
+        ],
         ["memory", f"{states}; zeros for a first frame" if states else "none: every picture is taken alone"],
-        ["output", f"`{spec['output']['name']}`, {spec['output']['kind']}, {width}x{height}; refined to the picture's size"],
+        [
+            "output",
+            f"`{spec['output']['name']}`: alpha, {kind[spec['output']['kind']]}, {width}x{height}; "
+            "refined to the picture's size",
+        ],
         ["cost", f"{spec['parameters'] / 1e6:.2f} M parameters, {spec['macs'] / 1e6:.0f} M multiply-accumulates"],
         ["files", "; ".join(files)],
         ["version", spec["version"]],
@@ -78,7 +86,9 @@ def latency(name: str) -> str:
 
 def worst(name: str) -> str:
     """The worst test pictures by name with what is hard about them. The pictures themselves may not be shown."""
-    reasons = {(row["set"], row["stem"]): row for row in rows("failures.csv")}
+    seen = rows("failures.csv")
+    others = {(row["set"], row["stem"]): row for row in seen}
+    own = {(row["set"], row["stem"]): row for row in seen if row["model"] == name}
     taken: dict[str, list[Row]] = {}
     for row in rows("pictures.csv"):
         if row["model"] == name and row["runtime"] == "litert" and row["refine"] == "guided":
@@ -86,11 +96,14 @@ def worst(name: str) -> str:
     body = []
     for part, pictures in taken.items():
         for row in pictures[: WORST[part]]:
-            found = reasons.get((part, row["stem"]), {})
+            found = own.get((part, row["stem"])) or others.get((part, row["stem"]), {})
             score = f"alpha {float(row['empty_alpha']):.3f}" if part == "empty" else f"{float(row['miou']):.3f}"
-            why = found.get("reason", "not looked at")
+            with_other = f" (seen with `{found['model']}`)" if found and found["model"] != name else ""
+            why = found.get("reason", "not looked at") + with_other
             body.append([f"{part} `{row['stem']}`", score, found.get("fault", "-"), why])
-    return grid(["picture", "mIoU", "fault of", "seen by eye"], body).replace("---: | ---: | ---: |", "---: | --- | --- |")
+    return grid(["picture", "mIoU", "fault of", "seen by eye"], body).replace(
+        "---: | ---: | ---: |", "---: | --- | --- |"
+    )
 
 
 def terms(spec: Spec) -> str:
@@ -100,7 +113,7 @@ def terms(spec: Spec) -> str:
     may = (
         "Code, weights and all data allow commercial use; `pocketmatte models --licence permissive` lists it."
         if licences["permissive"]
-        else "**Research use only**: several of the training sets allow no more, and so do weights made from them. "
+        else "**Not for products**: weights made from research-only pictures are for research too. "
         "`pocketmatte models --licence permissive` hides this model."
     )
     first = f"Code {licences['code']}. Weights: {licences['weights']}. {may}"
@@ -110,7 +123,11 @@ def terms(spec: Spec) -> str:
 def training(spec: Spec, name: str) -> str:
     """Command, time and curve of the run that made the weights."""
     made, folder = spec["training"], RESULTS / name
-    text = [f"{made['samples']:,} composed samples in {made['minutes']:.0f} minutes on {made['device']}."]
+    devices = {"cpu": "a CPU", "cuda": "a GPU"}
+    text = [
+        f"{made['samples']:,} composed samples in {made['minutes']:.0f} minutes on "
+        f"{devices.get(made['device'], made['device'])}."
+    ]
     if found := made.get("validation"):
         text.append("Best validation: " + ", ".join(f"{key} {value:.4g}" for key, value in found.items()) + ".")
     if (folder / "config.json").is_file():
@@ -118,7 +135,11 @@ def training(spec: Spec, name: str) -> str:
         stages = ", ".join(f"{s['samples']:,} samples at {s['size']} pixels" for s in config["stages"])
         starts = [f"starts from `{config['init']}`"] if config.get("init") else []
         starts += [f"taught by `{config['teacher']}`"] if config.get("teacher") else []
-        text.append(f"Stages: {stages}" + "".join(f"; {start}" for start in starts) + f". Settings: `results/{name}/config.json`.")
+        text.append(
+            f"Stages: {stages}"
+            + "".join(f"; {start}" for start in starts)
+            + f". Settings: `results/{name}/config.json`."
+        )
     short = name.removeprefix("matte-")
     config_file = next((f for f in (f"configs/{name}.yaml", f"configs/{short}.yaml") if (ROOT / f).is_file()), None)
     block = ["```", "export POCKETMATTE_DATA=FOLDER        # with train/ and backgrounds/"]
@@ -137,18 +158,19 @@ def card(name: str) -> str:
     spec, folder = read_spec(name)
     note, gallery = RESULTS / name / "notes.md", PICTURES / f"{name}-gallery.jpg"
     parts = [
-        f"<!-- written by benchmarks/cards.py -->\n# {name}\n\n{spec['summary']}",
+        f"<!-- written by benchmarks/cards.py: edit that, or results/ -->\n# {name}\n\n{spec['summary']}",
         head(spec, folder),
-        "Who is foreground: everybody in front, with what they wear and hold ([the rule](../evaluate.md#who-is-foreground)).",
+        "Who is foreground: everybody in front, with what they wear and hold "
+        "([the rule](../evaluate.md#who-is-foreground)).",
         "## How good\n\nThe exported files, run by `pocketmatte evaluate` with the steps that ship "
         "([definitions](../evaluate.md)). Test pictures took no part in training or in any choice; the weights were "
         "selected on a fixed sixteenth of the training sets.",
         accuracy(name),
-        "On two clips of a keyed webcam recording with exact truth. *Frame before* says whether the network sees its last "
-        "matte again, is reset before every frame, or, as a control, its first matte is held for ever.",
+        "On two clips of a keyed webcam recording with exact truth. *Frame before* says whether the network sees its "
+        "last matte again, is reset before every frame, or, as a control, its first matte is held for ever.",
         video(name),
-        "By kind of picture, over all test sets together ([what the words mean](../evaluate.md#slices)): mIoU / boundary "
-        "IoU, and the mean alpha found where nobody is.",
+        "By kind of picture, over all test sets together ([what the words mean](../evaluate.md#slices)): mIoU / "
+        "boundary IoU, and the mean alpha found where nobody is.",
         slices(name),
         "## How fast\n\nModels of one run are interleaved; compare ratios, not milliseconds of different runs.",
         latency(name),
@@ -163,8 +185,8 @@ def card(name: str) -> str:
     parts.append(worst(name))
     if gallery.is_file():
         parts.append(
-            "On material that may be shown: the sample portrait before new scenes, drawn people, and drawn things where "
-            "nobody is. Left the picture, right the matte."
+            "On material that may be shown: the sample portrait before new scenes, drawn people, and drawn things "
+            "where nobody is. Left the picture, right the matte."
         )
         parts.append(f"![Pictures and their mattes](../images/models/{name}-gallery.jpg)")
     parts += ["## Training", training(spec, name), "## Terms", terms(spec)]
@@ -205,7 +227,7 @@ def main() -> int:
                 page.write_text(text)
     if options.check:
         for page in stale:
-            print(f"{page.relative_to(ROOT)} is not what results/ says: python benchmarks/cards.py")
+            print(f"{page.relative_to(ROOT)} is not what results/ says: python -m benchmarks.cards")
     return 1 if stale and options.check else 0
 
 

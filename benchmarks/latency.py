@@ -1,6 +1,6 @@
 """Time of the network alone, models interleaved in one run: what one may compare on a machine that is not quiet.
 
-Run:  python benchmarks/latency.py MODEL... [--threads 1,2] [--rounds 60] [--out results/latency.csv]
+Run:  python -m benchmarks.latency MODEL... [--threads 1,2] [--rounds 60] [--out results/latency.csv]
 Every round runs each model once, in turn, so that a disturbance hits all alike. Prints minimum, median and
 interquartile range in ms and the ratio of the minima to the first model's. A row whose interquartile range exceeds
 15 % of the median is marked void.

@@ -35,3 +35,9 @@ def cli_verbs():
 
     commands = {command.name or command.callback.__name__ for command in app.registered_commands}
     return commands | {group.name or group.typer_instance.info.name for group in app.registered_groups}
+
+
+def test_model_cards_come_from_the_results():
+    command = [sys.executable, "-m", "benchmarks.cards", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from pocketmatte.apps.cli_data import data_app
+from pocketmatte.apps.cli_models import models_app
 
 app = typer.Typer(
     name="pocketmatte",
@@ -21,6 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(data_app)
+app.add_typer(models_app)
 
 Inputs = Annotated[list[Path], typer.Argument(metavar="IN...", help="Photos, folders or video files.")]
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Output file, or folder for several inputs.")]
@@ -201,12 +203,15 @@ def evaluate(
     evaluate_model(model, data, empty, sequence, refine, worst, runtime, device, threads, json, slices, subject)
 
 
-@app.command()
+@models_app.callback(invoke_without_command=True)
 def models(
+    context: typer.Context,
     licence: Annotated[Literal["any", "permissive"], typer.Option(help="Hide models whose weights are not.")] = "any",
     json: AsJson = False,
 ) -> None:
     """List the models, their size and their licences."""
+    if context.invoked_subcommand:
+        return
     from pocketmatte.apps.models import show_models
 
     show_models(licence, json)

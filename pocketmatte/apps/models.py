@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from pocketmatte.spec import ModelSpec
-from pocketmatte.zoo.find import list_models
+from pocketmatte.zoo.catalogue import list_all
 
 
 def describe(spec: ModelSpec) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def describe(spec: ModelSpec) -> dict[str, Any]:
 
 def show_models(licence: str, as_json: bool) -> None:
     """Print the models, all of them or only those whose code, weights and data are all permissive."""
-    rows = [describe(s) for s in list_models() if licence == "any" or s.licences.permissive]
+    rows = [describe(s) for s in list_all() if licence == "any" or s.licences.permissive]
     if as_json:
         print(json.dumps(rows, indent=1))
         return

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pocketmatte.core import PocketmatteError
 from pocketmatte.spec import ModelSpec, read_spec
+from pocketmatte.zoo.cards import find_card
+from pocketmatte.zoo.fetch import fetchable, fetched_folder
 
 _HERE = Path(__file__).parent
 MODEL_SUFFIXES = (".tflite", ".onnx")
@@ -39,6 +41,8 @@ def find_model(model: str | Path) -> tuple[ModelSpec, str | None]:
     registry = _registry()
     if str(model) in registry:
         return read_spec(_HERE / registry[str(model)] / "spec.json"), None
+    if folder := fetched_folder(str(model)):
+        return read_spec(folder / "spec.json"), None
     path = Path(model)
     if path.is_dir() and (path / "spec.json").is_file():
         path = path / "spec.json"
@@ -46,6 +50,9 @@ def find_model(model: str | Path) -> tuple[ModelSpec, str | None]:
         return _for_matting(read_spec(path)), None
     if path.suffix.lower() in MODEL_SUFFIXES:
         return _spec_beside(path)
+    if str(model) in fetchable() or find_card(str(model)):
+        get = f"`pocketmatte models fetch {model} --from DIR|URL`" if str(model) in fetchable() else "train and export"
+        raise PocketmatteError(f"there are no weights for {model} on this computer: {get}")
     raise PocketmatteError(
         f"unknown model {str(model)!r}: expected one of {', '.join(registry)}, or a {' or '.join(MODEL_SUFFIXES)} file"
     )

@@ -16,7 +16,10 @@ Layout = Literal["nhwc", "nchw"]
 
 @dataclass(frozen=True)
 class WeightFile:
-    """One exported form of the model. ``file`` is relative to the spec; ``format`` is ``litert``, ``onnx``..."""
+    """One exported form of the model. ``file`` is relative to the spec; ``format`` is ``litert``, ``onnx``...
+
+    ``sha256`` is that of :func:`sha256_of`, which also knows formats that are more than one file.
+    """
 
     file: str
     format: str
@@ -30,7 +33,8 @@ class InputSpec:
     """How a picture becomes the tensor ``name``: resize to ``size``, then ``(rgb / 255 - mean) / std`` per channel.
 
     ``resize`` is ``squash`` (aspect ignored) or ``letterbox`` (fit, centred, rest filled with ``pad`` 0..255).
-    ``filter`` is ``area`` (averages when shrinking) or ``bilinear``; both with half-pixel centres.
+    ``filter`` is ``area`` (averages when shrinking) or ``bilinear``; both with half-pixel centres. ``batch`` pictures
+    go in at once. ``channels`` is 3, or 4 for files aligned to a GPU's texels: the last is ignored, and 0 here.
     """
 
     name: str
@@ -41,11 +45,16 @@ class InputSpec:
     resize: Literal["squash", "letterbox"] = "squash"
     filter: Literal["area", "bilinear"] = "area"
     pad: int = 128
+    batch: int = 1
+    channels: int = 3
 
 
 @dataclass(frozen=True)
 class StateSpec:
-    """A tensor that one step hands to the next: read from ``output``, fed to ``input``, zeros after a reset."""
+    """A tensor that one step hands to the next: read from ``output``, fed to ``input``, zeros after a reset.
+
+    ``shape`` is the one in NHWC; a file whose layout is ``nchw`` has the channels before height and width.
+    """
 
     input: str
     output: str
@@ -132,10 +141,21 @@ class ModelSpec:
         return json.dumps({"schema": SCHEMA, **values}, indent=1) + "\n"
 
 
+def parts_of(path: Path) -> list[Path]:
+    """The files that a weight file consists of: all in a folder (.mlpackage), an OpenVINO .xml and its .bin, or one."""
+    if path.is_dir():
+        return sorted(p for p in path.rglob("*") if p.is_file())
+    return [path, path.with_suffix(".bin")] if path.suffix == ".xml" else [path]
+
+
 def sha256_of(path: Path) -> str:
-    """Hex sha256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Hex sha256 of a file; of the contents of :func:`parts_of` one after the other when there are several."""
+    digest = hashlib.sha256()
+    for part in parts_of(path):
+        with part.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
 
 
 def read_spec(path: str | Path) -> ModelSpec:

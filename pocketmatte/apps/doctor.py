@@ -60,7 +60,8 @@ def _runtimes() -> list[Finding]:
             findings.append(Finding(f"runtime {entry.name}", state, "not installed", entry.install))
             continue
         version = _version(entry.package.replace("_", "-")) or "unknown version"
-        findings.append(Finding(f"runtime {entry.name}", "ok", version))
+        remark = " (this project had no such hardware to run it on)" if entry.untested else ""
+        findings.append(Finding(f"runtime {entry.name}", "ok", version + remark))
     if _version("onnxruntime") and _version("onnxruntime-gpu"):
         findings.append(
             Finding(

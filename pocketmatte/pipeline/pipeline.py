@@ -20,7 +20,7 @@ from pocketmatte.ops.subject import SUBJECTS, MainSubject, Subject
 from pocketmatte.pipeline.still import StillWatch
 from pocketmatte.pipeline.temporal import Temporal, make_temporal
 from pocketmatte.pipeline.tensors import Prepared, prepare, read_alpha
-from pocketmatte.runtime.base import DEFAULT_THREADS, FORMATS, RUNTIMES, Session, Tensor, installed, open_session
+from pocketmatte.runtime.base import DEFAULT_THREADS, RUNTIMES, Session, Tensor, formats_of, installed, open_session
 from pocketmatte.spec import ModelSpec
 from pocketmatte.zoo.find import default_model, find_model
 
@@ -81,7 +81,8 @@ class Pipeline:
         self._main = MainSubject() if subject == "main" else None
         _check(session, spec)
         image = next(i for i in session.inputs if i.name == spec.input.name)
-        self._layout: Literal["nhwc", "nchw"] = "nchw" if image.shape[1] == 3 != image.shape[3] else "nhwc"
+        channels = spec.input.channels
+        self._layout: Literal["nhwc", "nchw"] = "nchw" if image.shape[1] == channels != image.shape[3] else "nhwc"
         self.reset()
 
     def reset(self) -> None:
@@ -93,7 +94,9 @@ class Pipeline:
         self._last: Seen | None = None
         if self._main is not None:
             self._main.reset()
-        self._states: dict[str, Tensor] = {s.input: np.zeros(s.shape, np.float32) for s in self.spec.states}
+        # The shape is the file's: the spec states it in NHWC, and an .onnx file has its channels first.
+        shapes = {i.name: i.shape for i in self.session.inputs}
+        self._states: dict[str, Tensor] = {s.input: np.zeros(shapes[s.input], np.float32) for s in self.spec.states}
 
     def infer(self, image: UInt8Image, observe: Observer | None = None) -> tuple[Alpha, Prepared]:
         """uint8 RGB ``[H,W,3]`` -> alpha float32 at network size, and the prepared picture it belongs to."""
@@ -184,6 +187,11 @@ def _check(session: Session, spec: ModelSpec) -> None:
             f"the description of {spec.name} does not fit its file: it names inputs {sorted(wanted_in)} and outputs "
             f"{sorted(wanted_out)}, the file has {sorted(inputs)} and {sorted(outputs)}"
         )
+    if spec.input.batch != 1:
+        raise PocketmatteError(
+            f"{spec.name} takes {spec.input.batch} pictures at a time, a pipeline has one: export it with --batch 1, or "
+            "run its file with pocketmatte.runtime.base.open_session"
+        )
 
 
 def load(
@@ -217,8 +225,9 @@ def load(
 
 
 def _format(spec: ModelSpec, runtime: str) -> str:
-    if runtime in FORMATS:
-        return FORMATS[runtime]
     have = {f.format for f in spec.files}
-    usable = [n for n, e in RUNTIMES.items() if FORMATS[n] in have and installed(e)]
-    return FORMATS[usable[0]] if usable else spec.files[0].format
+    if runtime in RUNTIMES:
+        formats = formats_of(runtime)
+        return next((f for f in formats if f in have), formats[0])
+    usable = [f for n, e in RUNTIMES.items() if installed(e) for f in formats_of(n) if f in have]
+    return usable[0] if usable else spec.files[0].format

@@ -26,7 +26,8 @@ class Prepared:
 
 
 def prepare(image: UInt8Image, spec: ModelSpec, layout: Layout) -> Prepared:
-    """uint8 RGB ``[H,W,3]`` -> float32 ``[1,h,w,3]`` or ``[1,3,h,w]`` as the spec's input says."""
+    """uint8 RGB ``[H,W,3]`` -> float32 ``[1,h,w,c]`` or ``[1,c,h,w]`` as the spec's input says; c is 3, or 4 of which
+    the last is 0."""
     source = spec.input
     geometry = place(image.shape[:2], source.size, source.resize)
     small = geometry.forward(image, source.filter, source.pad)
@@ -34,6 +35,8 @@ def prepare(image: UInt8Image, spec: ModelSpec, layout: Layout) -> Prepared:
     x = small.astype(np.float32) if source.color == "rgb" else small[..., ::-1].astype(np.float32)
     x *= 1 / (255 * std)
     x -= mean / std
+    if source.channels > 3:
+        x = np.dstack([x, np.zeros((*x.shape[:2], source.channels - 3), np.float32)])
     x = x[None]
     return Prepared(np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if layout == "nchw" else x, small, geometry)
 
@@ -42,7 +45,10 @@ def read_alpha(tensor: Tensor, spec: ModelSpec, layout: Layout) -> Alpha:
     """The output tensor (batch 1) -> float32 alpha ``[h,w]`` in 0..1 at network size."""
     values = np.asarray(tensor, np.float32)
     height, width = spec.input.size
-    if values.ndim <= 2:  # flat outputs of some exporters
+    if values.size == height * width:  # one map in whatever form: also flat, or four pixels in place of channels
+        values = values.reshape(1, height, width, 1)
+        layout = "nhwc"
+    elif values.ndim <= 2:  # flat outputs of some exporters
         values = values.reshape(1, height, width, -1)
         layout = "nhwc"
     if values.ndim != 4:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import importlib
 import importlib.util
 from collections.abc import Mapping
@@ -64,13 +65,18 @@ class Session(Protocol):
 
 @dataclass(frozen=True)
 class RuntimeEntry:
-    """``module`` holds ``open_file(path, device, threads)``; ``package`` is what must be installed for it."""
+    """``module`` holds ``open_file(path, device, threads)``; ``package`` is what must be installed for it.
+
+    ``library`` is a shared library it needs besides. ``untested`` says that the project had no hardware to run it on.
+    """
 
     name: str
     suffixes: tuple[str, ...]
     module: str
     package: str
     install: str
+    library: str = ""
+    untested: bool = False
 
 
 RUNTIMES: dict[str, RuntimeEntry] = {
@@ -86,25 +92,63 @@ RUNTIMES: dict[str, RuntimeEntry] = {
             "onnxruntime",
             "pip install 'pocketmatte[onnx]'",
         ),
+        RuntimeEntry(
+            "openvino",
+            (".xml", ".onnx"),
+            "pocketmatte.runtime.openvino",
+            "openvino",
+            "pip install 'pocketmatte[openvino]'",
+        ),
+        RuntimeEntry(
+            "tensorrt",
+            (".engine", ".plan"),
+            "pocketmatte.runtime.tensorrt",
+            "tensorrt",
+            "pip install tensorrt cuda-python (NVIDIA GPUs only; on a Jetson both come with JetPack)",
+            untested=True,
+        ),
+        RuntimeEntry(
+            "coral",
+            (".tflite",),
+            "pocketmatte.runtime.coral",
+            "ai_edge_litert",
+            "apt-get install libedgetpu1-std, or a build from github.com/feranick/libedgetpu (needs an Edge TPU)",
+            library="edgetpu",
+            untested=True,
+        ),
     )
 }
-FORMATS = {"litert": "litert", "onnxruntime": "onnx"}  # runtime name -> file format in spec.json
+# runtime name -> file format in spec.json that it prefers
+FORMATS = {
+    "litert": "litert",
+    "onnxruntime": "onnx",
+    "openvino": "openvino",
+    "tensorrt": "tensorrt-engine",
+    "coral": "edgetpu",
+}
+_ALSO = {"openvino": ("onnx",)}
+
+
+def formats_of(runtime: str) -> tuple[str, ...]:
+    """The file formats of ``spec.json`` that a runtime opens, the preferred one first."""
+    return (FORMATS[runtime], *_ALSO.get(runtime, ()))
 
 
 def installed(entry: RuntimeEntry) -> bool:
-    """Whether the runtime's package can be imported, without importing it."""
-    return importlib.util.find_spec(entry.package) is not None
+    """Whether the runtime's package can be imported and its library found, without loading either."""
+    there = importlib.util.find_spec(entry.package) is not None
+    return there and (not entry.library or ctypes.util.find_library(entry.library) is not None)
 
 
 def runtime_for(path: Path, runtime: str = "auto") -> RuntimeEntry:
     """The runtime named, or the one that opens this suffix. Raises :class:`PocketmatteError` when none fits."""
     if runtime != "auto" and runtime not in RUNTIMES:
         raise PocketmatteError(f"unknown runtime {runtime!r}; known: auto, {', '.join(RUNTIMES)}")
-    for entry in RUNTIMES.values():
-        if path.suffix.lower() in entry.suffixes and runtime in ("auto", entry.name):
-            return entry
+    fitting = [e for e in RUNTIMES.values() if path.suffix.lower() in e.suffixes and runtime in ("auto", e.name)]
+    if fitting:
+        return next((e for e in fitting if installed(e)), fitting[0])
     if runtime == "auto":
-        known = ", ".join(s for e in RUNTIMES.values() for s in e.suffixes)
+        known = ", ".join(dict.fromkeys(s for e in RUNTIMES.values() for s in e.suffixes))
         raise PocketmatteError(f"cannot tell the runtime of {path.name}: expected a file ending in {known}")
     raise PocketmatteError(f"{runtime} cannot open {path.name}: it takes {', '.join(RUNTIMES[runtime].suffixes)} files")
 

@@ -32,12 +32,17 @@ def open_file(path: Path, device: str, threads: int) -> LitertSession:
 
 
 class LitertSession:
-    """One interpreter with its tensors allocated."""
+    """One interpreter with its tensors allocated.
 
-    def __init__(self, path: Path, threads: int) -> None:
+    A file with 8-bit inputs and outputs (made for an Edge TPU or an NPU) is asked and answers in float32 all the same:
+    the scales it states are applied here, so that nobody above has to know.
+    """
+
+    def __init__(self, path: Path, threads: int, delegate: object = None) -> None:
         try:
             with _without_banner():
-                interpreter = Interpreter(str(path), num_threads=threads)
+                delegates = None if delegate is None else [delegate]
+                interpreter = Interpreter(str(path), num_threads=threads, experimental_delegates=delegates)
                 interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise PocketmatteError(f"{path} is not a model LiteRT can load: {str(error).splitlines()[0]}") from error
@@ -57,9 +62,10 @@ class LitertSession:
             raise PocketmatteError("this session is closed; open the model again")
         check_inputs(inputs, self.inputs)
         for name, detail in self._input_details.items():
-            self._interpreter.set_tensor(detail["index"], np.ascontiguousarray(inputs[name]))
+            self._interpreter.set_tensor(detail["index"], _quantized(np.ascontiguousarray(inputs[name]), detail))
         self._interpreter.invoke()
-        return {name: self._interpreter.get_tensor(d["index"]) for name, d in self._output_details.items()}
+        get = self._interpreter.get_tensor
+        return {name: _restored(get(d["index"]), d) for name, d in self._output_details.items()}
 
     def describe(self) -> Placement:
         """Operators taken over by XNNPACK run in its DELEGATE node; the rest are LiteRT's own kernels."""
@@ -108,4 +114,26 @@ def _name(tensor: str, signature: dict[str, list[str]]) -> str:
 
 
 def _info(name: str, detail: dict[str, Any]) -> TensorInfo:
-    return TensorInfo(name, tuple(int(n) for n in detail["shape"]), np.dtype(detail["dtype"]))
+    dtype = np.float32 if _scale(detail) else detail["dtype"]
+    return TensorInfo(name, tuple(int(n) for n in detail["shape"]), np.dtype(dtype))
+
+
+def _scale(detail: dict[str, Any]) -> float:
+    """Step between two levels of an 8-bit tensor; 0 for every other tensor."""
+    return float(detail["quantization"][0]) if np.dtype(detail["dtype"]).itemsize == 1 else 0.0
+
+
+def _quantized(tensor: Tensor, detail: dict[str, Any]) -> Tensor:
+    scale = _scale(detail)
+    if not scale:
+        return tensor
+    limits = np.iinfo(detail["dtype"])
+    levels = np.rint(np.asarray(tensor, np.float32) / np.float32(scale)) + detail["quantization"][1]
+    return np.clip(levels, limits.min, limits.max).astype(detail["dtype"])
+
+
+def _restored(tensor: Tensor, detail: dict[str, Any]) -> Tensor:
+    scale = _scale(detail)
+    if not scale:
+        return tensor
+    return (np.asarray(tensor, np.float32) - np.float32(detail["quantization"][1])) * np.float32(scale)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from pocketmatte.zoo.cards import find_card
 from pocketmatte.zoo.fetch import fetchable, fetched_folder
 
 _HERE = Path(__file__).parent
-MODEL_SUFFIXES = (".tflite", ".onnx")
+MODEL_SUFFIXES = (".tflite", ".onnx", ".xml", ".engine", ".plan")
 
 
 @cache
@@ -54,7 +55,7 @@ def find_model(model: str | Path) -> tuple[ModelSpec, str | None]:
         get = f"`pocketmatte models fetch {model} --from DIR|URL`" if str(model) in fetchable() else "train and export"
         raise PocketmatteError(f"there are no weights for {model} on this computer: {get}")
     raise PocketmatteError(
-        f"unknown model {str(model)!r}: expected one of {', '.join(registry)}, or a {' or '.join(MODEL_SUFFIXES)} file"
+        f"unknown model {str(model)!r}: expected one of {', '.join(registry)}, or a {', '.join(MODEL_SUFFIXES)} file"
     )
 
 
@@ -73,8 +74,8 @@ def _spec_beside(path: Path) -> tuple[ModelSpec, str]:
         if candidate.is_file():
             spec = read_spec(candidate)
             for entry in spec.files:
-                if entry.file == path.name:
-                    return _for_matting(spec), entry.format
+                if entry.file == path.name:  # alone in the spec: there may be others of its format
+                    return _for_matting(replace(spec, files=(entry,))), entry.format
     raise PocketmatteError(
         f"{path} has no description: expected {path.with_suffix('.spec.json').name} or a spec.json beside it "
         "that lists this file"

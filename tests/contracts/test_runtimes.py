@@ -8,20 +8,22 @@ import pytest
 from pocketmatte.core import PocketmatteError
 from pocketmatte.pipeline.golden import check_golden, read_golden
 from pocketmatte.pipeline.pipeline import Pipeline
-from pocketmatte.runtime.base import FORMATS, RUNTIMES, Session, installed, open_session, runtime_for
+from pocketmatte.runtime.base import RUNTIMES, Session, formats_of, installed, open_session, runtime_for
 from pocketmatte.spec import read_spec
 
 REPOSITORY = Path(__file__).parents[2]
 SPECS = {
     "litert": REPOSITORY / "pocketmatte/zoo/weights/portrait-lite0/spec.json",
     "onnxruntime": REPOSITORY / "weights/portrait-lite0/spec.json",
+    "openvino": REPOSITORY / "weights/portrait-lite0/spec.json",
 }
+HARDWARE = {"tensorrt", "coral"}  # they run only where there is a device that no test machine has
 
 
-@pytest.fixture(params=sorted(RUNTIMES))
+@pytest.fixture(params=sorted(SPECS))
 def opened(request):
     spec = read_spec(SPECS[request.param])
-    path = spec.path_of(spec.file_for(FORMATS[request.param]))
+    path = spec.path_of(spec.file_for(formats_of(request.param)[-1]))
     session = open_session(path, request.param, threads=1)
     yield request.param, spec, path, session
     session.close()
@@ -32,8 +34,21 @@ def zeros(session: Session) -> dict[str, np.ndarray]:
 
 
 def test_every_runtime_has_a_file_to_be_tested_with():
-    assert set(SPECS) == set(RUNTIMES)
-    assert all(installed(entry) for entry in RUNTIMES.values())
+    assert set(SPECS) | HARDWARE == set(RUNTIMES)
+    assert all(installed(RUNTIMES[name]) for name in SPECS)
+    assert all(RUNTIMES[name].untested == (name in HARDWARE) for name in RUNTIMES)
+
+
+@pytest.mark.parametrize("name", sorted(HARDWARE))
+def test_a_runtime_without_its_hardware_says_what_is_needed(name, tmp_path):
+    entry = RUNTIMES[name]
+    assert not installed(entry)
+    file = tmp_path / f"x{entry.suffixes[0]}"
+    file.write_bytes(b"")
+    with pytest.raises(PocketmatteError, match=f"{name} runtime, which is not installed") as caught:
+        open_session(file, name)
+    assert entry.install in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_golden_vectors(opened):
@@ -114,6 +129,8 @@ def test_a_device_that_is_not_there_is_an_error(opened):
 def test_unknown_runtime_missing_file_and_foreign_suffix():
     with pytest.raises(PocketmatteError, match="unknown runtime 'x'; known: auto, litert"):
         runtime_for(Path("a.tflite"), "x")
+    assert runtime_for(Path("a.onnx")).name == "onnxruntime"
+    assert runtime_for(Path("a.xml")).name == "openvino"
     with pytest.raises(PocketmatteError, match="litert cannot open a.onnx"):
         runtime_for(Path("a.onnx"), "litert")
     with pytest.raises(PocketmatteError, match="expected a file ending in"):

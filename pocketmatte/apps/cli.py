@@ -27,7 +27,9 @@ app.add_typer(models_app)
 Inputs = Annotated[list[Path], typer.Argument(metavar="IN...", help="Photos, folders or video files.")]
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Output file, or folder for several inputs.")]
 Model = Annotated[str | None, typer.Option("--model", help="Zoo name, spec.json, .tflite or .onnx file.")]
-Runtime = Annotated[Literal["auto", "litert", "onnxruntime"], typer.Option(help="What runs the model.")]
+Runtime = Annotated[
+    Literal["auto", "litert", "onnxruntime", "openvino", "tensorrt", "coral"], typer.Option(help="What runs the model.")
+]
 Device = Annotated[Literal["auto", "cpu", "gpu", "npu"], typer.Option(help="A device named and not there is an error.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of one model.")]
 Subject = Annotated[
@@ -108,8 +110,8 @@ def run(
         preset=parse_preset(preset),
         depth=depth,
         clean=clean,
-        subject=subject,
         temporal=temporal,
+        subject=subject,
     )
     raise typer.Exit(run_all(inputs, output, settings, layout, workers, resume, force, json))
 
@@ -206,15 +208,22 @@ def evaluate(
 @models_app.callback(invoke_without_command=True)
 def models(
     context: typer.Context,
+    budget: Annotated[
+        str | None, typer.Option(help="Time per frame, such as 33ms or 30fps: models with a measured row below it.")
+    ] = None,
+    max_mb: Annotated[float | None, typer.Option(min=0, help="Largest weight file, in MB.")] = None,
+    part: Annotated[
+        Literal["chain", "network"], typer.Option(help="What the budget is for: the whole frame, or inference alone.")
+    ] = "chain",
     licence: Annotated[Literal["any", "permissive"], typer.Option(help="Hide models whose weights are not.")] = "any",
     json: AsJson = False,
 ) -> None:
-    """List the models, their size and their licences."""
+    """List the models, their size, their licences, and which keep to a budget according to measured rows."""
     if context.invoked_subcommand:
         return
-    from pocketmatte.apps.models import show_models
+    from pocketmatte.apps.models import Wanted, parse_budget, show_models
 
-    show_models(licence, json)
+    show_models(Wanted(parse_budget(budget) if budget else None, max_mb, licence, part), json)
 
 
 @app.command()
@@ -281,16 +290,83 @@ def train(
 
 @app.command()
 def export(
-    weights: Annotated[Path, typer.Argument(metavar="WEIGHTS", help="best.pt of a run folder.")],
-    out: Annotated[Path, typer.Option("-o", "--output", help="Folder for the weight files and spec.json.")],
-    to: Annotated[str, typer.Option(help="Formats, separated by commas: litert, onnx.")] = "litert,onnx",
-    precision: Annotated[Literal["fp32", "fp16"], typer.Option(help="How weights are stored.")] = "fp16",
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="best.pt of a run, or NAME of weights/NAME/NAME.pt.")],
+    out: Annotated[Path | None, typer.Option("-o", "--output", help="Folder (default: exported/NAME).")] = None,
+    to: Annotated[
+        str, typer.Option(help="Formats, separated by commas: litert, onnx, openvino, coreml, tensorrt, edgetpu.")
+    ] = "litert,onnx",
+    precision: Annotated[str, typer.Option(help="fp32, fp16, dynamic, int8, separated by commas.")] = "fp16",
+    size: Annotated[str | None, typer.Option(metavar="HxW", help="Input size (default: the network's own).")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures per inference.")] = 1,
+    calibrate: Annotated[Path | None, typer.Option(help="Pictures that int8 learns its ranges from.")] = None,
+    rewrite: Annotated[bool, typer.Option(help="Mend what delegates are known to refuse (see residency).")] = False,
+    variant: Annotated[
+        Literal["plain", "flat", "aligned4"], typer.Option(help="Input and output of a .tflite for GPU delegates.")
+    ] = "plain",
+    allow_drop: Annotated[
+        float | None, typer.Option(help="Mean IoU that dynamic and int8 may lose, e.g. 0.01, instead of 0.005.")
+    ] = None,
     force: Annotated[bool, typer.Option(help="Overwrite existing files.")] = False,
+    json: AsJson = False,
 ) -> None:
-    """Write .tflite and .onnx with spec.json and golden vectors, and check them (needs the export extra)."""
+    """Write weight files with spec.json, golden vectors and a certificate of what each lost (needs the export extra).
+
+    Exit code 4: a file missed its bounds and was not kept; the reason is printed and stands in certificate.json.
+    """
     from pocketmatte.apps.build import export_model
 
-    export_model(weights, out, to, precision, force)
+    more = {"batch": batch, "calibrate": calibrate, "rewrite": rewrite, "variant": variant, "allow_drop": allow_drop}
+    raise typer.Exit(export_model(model, out, to, precision, size, as_json=json, force=force, **more))
+
+
+@app.command()
+def residency(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .tflite file.")],
+    target: Annotated[
+        list[str] | None,
+        typer.Option(help="gpu, xnnpack-fp32, xnnpack-int8, nnapi-int8, edgetpu or ane; may be given more than once."),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Show every operator, not only those in question.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Which operators of a .tflite file phones' accelerators take. Exit code 1 when one named with --target does not
+    take all."""
+    from pocketmatte.apps.residency import show_residency
+
+    fits = show_residency(file, target or (), everything, json)
+    raise typer.Exit(0 if fits or not target else 1)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all of this machine's.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
+    model: Model = None,
+    workers: Annotated[int, typer.Option(min=1, help="Pictures worked on at once.")] = 1,
+    queue: Annotated[int, typer.Option(min=0, help="Requests that may wait; more are told to come back (429).")] = 16,
+    max_mb: Annotated[float, typer.Option(help="Largest request body in MiB.")] = 25.0,
+    max_mpx: Annotated[float, typer.Option(help="Largest picture in million pixels.")] = 40.0,
+    batch: Annotated[int, typer.Option(min=1, help="Most pictures in one batch.")] = 16,
+    timeout: Annotated[float, typer.Option(help="Seconds from a complete request to its answer at most.")] = 60.0,
+    api_key: Annotated[
+        str | None, typer.Option(envvar="POCKETMATTE_API_KEY", help="Key that clients must send (X-Api-Key).")
+    ] = None,
+    origin: Annotated[list[str] | None, typer.Option(help="Web page origin that may call (CORS); repeatable.")] = None,
+    web: Annotated[bool, typer.Option(help="Serve the web app at /.")] = True,
+    runtime: Runtime = "auto",
+    device: Device = "auto",
+    threads: Threads = 2,
+) -> None:
+    """Answer HTTP requests: cut-outs, mattes, batches, a remove.bg compatible route, and the web app (server extra)."""
+    from pocketmatte.apps.serve import serve as serve_app
+    from pocketmatte.apps.server.settings import ServerSettings
+
+    limits = {"max_bytes": int(max_mb * 2**20), "max_pixels": int(max_mpx * 1e6), "batch": batch, "queue": queue}
+    settings = ServerSettings(
+        model, runtime, device, threads, workers, **limits, work_timeout=timeout, api_key=api_key,
+        origins=tuple(origin or ()), web=web,
+    )  # fmt: skip
+    serve_app(host, port, settings)
 
 
 @app.callback(invoke_without_command=True)

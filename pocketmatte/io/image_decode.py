@@ -53,11 +53,13 @@ def open_file(path: Path) -> Iterator[IO[bytes]]:
         yield file
 
 
-def decode(path: Path, file: IO[bytes]) -> tuple[ImageFile.ImageFile, tuple[str, ...]]:
+def decode(
+    path: Path, file: IO[bytes], max_pixels: int = MAX_PIXELS
+) -> tuple[ImageFile.ImageFile, tuple[str, ...]]:
     """The picture in ``file``, its pixels loaded, with notes for the user; ``path`` is for the messages.
 
     Several pages or main pictures: the first, with a note. Raises :class:`PocketmatteError` for what is no picture,
-    damaged, animated, larger than :data:`MAX_PIXELS`, or needs a package that is not installed.
+    damaged, animated, larger than ``max_pixels``, or needs a package that is not installed.
     """
     head = file.read(HEAD)
     name = sniff(head)
@@ -68,7 +70,7 @@ def decode(path: Path, file: IO[bytes]) -> tuple[ImageFile.ImageFile, tuple[str,
     file.seek(0)
     with _damage(path, name):
         image = _open(path, file, name)
-        _check_size(path, image.size)
+        _check_size(path, image.size, max_pixels)
         pages = int(getattr(image, "n_frames", 1))
     if pages > 1 and name in _ANIMATED:
         raise PocketmatteError(
@@ -109,11 +111,11 @@ def _open_heif(path: Path, file: IO[bytes]) -> ImageFile.ImageFile:
     return reader(file, "")
 
 
-def _check_size(path: Path, size: tuple[int, int]) -> None:
+def _check_size(path: Path, size: tuple[int, int], most: int) -> None:
     width, height = size
-    if width * height > MAX_PIXELS:
+    if width * height > most:
         raise PocketmatteError(
-            f"{path} has {width}x{height} pixels: expected at most {MAX_PIXELS // 1_000_000} million; scale it down"
+            f"{path} has {width}x{height} pixels: expected at most {most / 1e6:.3g} million; scale it down"
         )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -58,6 +59,24 @@ def write_image(path: str | Path, pixels: UInt8Image, *, force: bool = False) ->
     disk refuses; whatever happens, ``path`` then is as it was.
     """
     path = Path(path)
+    form, options = _plan(path, pixels)
+    with atomic_path(path, force) as temporary:
+        try:
+            _save(temporary, pixels, form.name, options)
+        except OSError as error:
+            raise PocketmatteError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def encode_image(pixels: UInt8Image, suffix: str) -> bytes:
+    """The bytes that :func:`write_image` writes for a file ending in ``suffix`` (``.png``, ``.webp``...)."""
+    form, options = _plan(Path(f"picture{suffix}"), pixels)
+    file = BytesIO()
+    _save(file, pixels, form.name, options)
+    return file.getvalue()
+
+
+def _plan(path: Path, pixels: UInt8Image) -> tuple[_Format, dict[str, Any]]:
+    """The format and its options for these pixels, which are checked."""
     if (
         pixels.dtype != np.uint8
         or pixels.ndim not in (2, 3)
@@ -76,22 +95,18 @@ def write_image(path: str | Path, pixels: UInt8Image, *, force: bool = False) ->
         )
     options = dict(form.options)
     if form is _WEBP and (has_alpha or pixels.ndim == 2):  # a matte is data as well
-        options = _WEBP_LOSSLESS
-    with atomic_path(path, force) as temporary:
-        try:
-            _save(temporary, pixels, form.name, options)
-        except OSError as error:
-            raise PocketmatteError(f"cannot write {path}: {error.strerror or error}") from error
+        options = dict(_WEBP_LOSSLESS)
+    return form, options
 
 
-def _save(path: Path, pixels: UInt8Image, name: str, options: dict[str, Any]) -> None:
+def _save(target: Path | IO[bytes], pixels: UInt8Image, name: str, options: dict[str, Any]) -> None:
     from PIL import Image, PngImagePlugin
 
     if name == "PNG":
         chunks = PngImagePlugin.PngInfo()
         chunks.add(b"sRGB", b"\0")  # rendering intent: perceptual
         options["pnginfo"] = chunks
-    Image.fromarray(pixels).save(path, name, **options)
+    Image.fromarray(pixels).save(target, name, **options)
 
 
 def _format(path: Path, needs_alpha: bool) -> _Format:

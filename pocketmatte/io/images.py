@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from pocketmatte.core import PocketmatteError, UInt8Image
-from pocketmatte.io.image_encode import check_output, write_image
+from pocketmatte.io.image_encode import check_output, encode_image, write_image
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["LoadedImage", "check_output", "from_array", "from_pil", "read_image", "to_rgb", "write_image"]
+__all__ = [
+    "LoadedImage",
+    "check_output",
+    "decode_image",
+    "encode_image",
+    "from_array",
+    "from_pil",
+    "read_image",
+    "to_rgb",
+    "write_image",
+]
 
 
 @dataclass(frozen=True)
@@ -39,17 +49,35 @@ def read_image(path: str | Path) -> LoadedImage:
 
     Raises :class:`PocketmatteError` with one line that names the file, what was found and what to do.
     """
-    from pocketmatte.io.image_decode import decode, open_file
-    from pocketmatte.io.image_pixels import to_pixels
+    from pocketmatte.io.image_decode import MAX_PIXELS, open_file
 
     path = Path(path)
     with open_file(path) as file:
-        picture, notes = decode(path, file)
-        try:
-            rgb, alpha, more = to_pixels(picture, file)
-        except ValueError as error:
-            raise PocketmatteError(f"{path} cannot be used: {error}") from error
-        return LoadedImage(rgb, alpha, (*notes, *more), picture.mode, picture.format or "")
+        return _load(path, file, MAX_PIXELS)
+
+
+def decode_image(data: bytes, name: str = "the picture", max_pixels: int | None = None) -> LoadedImage:
+    """:func:`read_image` of a picture file held in memory; ``name`` is what messages call it.
+
+    ``max_pixels`` lowers the limit on width x height, which is checked before any pixel is decoded.
+    """
+    from io import BytesIO
+
+    from pocketmatte.io.image_decode import MAX_PIXELS
+
+    return _load(Path(name), BytesIO(data), min(max_pixels or MAX_PIXELS, MAX_PIXELS))
+
+
+def _load(path: Path, file: IO[bytes], max_pixels: int) -> LoadedImage:
+    from pocketmatte.io.image_decode import decode
+    from pocketmatte.io.image_pixels import to_pixels
+
+    picture, notes = decode(path, file, max_pixels)
+    try:
+        rgb, alpha, more = to_pixels(picture, file)
+    except ValueError as error:
+        raise PocketmatteError(f"{path} cannot be used: {error}") from error
+    return LoadedImage(rgb, alpha, (*notes, *more), picture.mode, picture.format or "")
 
 
 def to_rgb(image: npt.NDArray[np.generic] | Image) -> LoadedImage:

@@ -1,0 +1,151 @@
+"""A server under load: 200 requests of mixed sizes at 16 at a time, then 100 malformed ones; writes results/serve.json.
+
+    python -m benchmarks.serve [--requests 200] [--concurrency 16] [--soak 2000]
+
+The server is a process of its own with default settings. ``--soak`` adds more rounds of the mixed load, for memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import httpx
+from PIL import Image
+
+import pocketmatte
+
+ROOT = Path(__file__).parent.parent
+PORTRAIT = Path(pocketmatte.__file__).parent / "assets" / "astronaut.jpg"
+SIDES = (160, 320, 512, 720, 1080, 1600, 2160)
+LOOKS = ("rgba", "alpha", "blur", "color:#336699")
+MALFORMED = 100
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--requests", type=int, default=200)
+    parser.add_argument("--concurrency", type=int, default=16)
+    parser.add_argument("--soak", type=int, default=0, help="further requests while memory is watched")
+    parser.add_argument("--workers", type=int, default=1)
+    arguments = parser.parse_args()
+    command = [sys.executable, "-m", "pocketmatte", "serve", "--port", "0", "--workers", str(arguments.workers)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        address = process.stderr.readline().split()[0]
+        try:
+            report = measure(address, process.pid, arguments)
+        finally:
+            process.terminate()
+    report = {"date": date.today().isoformat(), "version": pocketmatte.__version__, "command": sys.argv[1:], **report}
+    (ROOT / "results" / "serve.json").write_text(json.dumps(report, indent=1) + "\n")
+    print(json.dumps(report, indent=1))
+
+
+def measure(address: str, pid: int, arguments: argparse.Namespace) -> dict[str, Any]:
+    """The figures of one server."""
+    pictures = [_picture(side) for side in SIDES]
+    limits = httpx.Limits(max_connections=arguments.concurrency)
+    with httpx.Client(base_url=address, timeout=120, limits=limits) as client:
+        load(client, pictures, 3 * len(SIDES), arguments.concurrency, seed=0)  # every size once and more: warm
+        rss = [_rss(pid)]
+        row = load(client, pictures, arguments.requests, arguments.concurrency, seed=1)
+        rss.append(_rss(pid))
+        for k in range(arguments.soak // arguments.requests):
+            load(client, pictures, arguments.requests, arguments.concurrency, seed=2 + k)
+            rss.append(_rss(pid))
+        bad = malformed(client)
+        alive = client.get("/healthz").json()
+    return {"load": row, "rss_mib": rss, "malformed": bad, "after": alive}
+
+
+def load(client: httpx.Client, pictures: list[bytes], count: int, concurrency: int, seed: int) -> dict[str, Any]:
+    """Mixed requests; those told to come back come back, as clients should."""
+    rng = random.Random(seed)
+    jobs = [(rng.choice(pictures), rng.choice(LOOKS)) for _ in range(count)]
+    statuses: Counter[int] = Counter()
+
+    def ask(job: tuple[bytes, str]) -> float:
+        started = time.perf_counter()
+        while True:
+            answer = client.post("/v1/cutout", files={"image": job[0]}, data={"look": job[1]})
+            statuses[answer.status_code] += 1
+            if answer.status_code not in (429, 503):
+                return time.perf_counter() - started
+            time.sleep(float(answer.headers["retry-after"]) / 4)
+
+    started = time.perf_counter()
+    with ThreadPoolExecutor(concurrency) as pool:
+        seconds = sorted(pool.map(ask, jobs))
+    return {
+        "requests": count,
+        "concurrency": concurrency,
+        "statuses": dict(sorted(statuses.items())),
+        "per_second": round(count / (time.perf_counter() - started), 2),
+        "p50_ms": round(1000 * statistics.median(seconds)),
+        "p95_ms": round(1000 * seconds[int(0.95 * (count - 1))]),
+    }
+
+
+def malformed(client: httpx.Client) -> dict[str, int]:
+    """Truncated, mutilated, huge or wrong bodies; counts of the statuses they got."""
+    rng = random.Random(7)
+    whole = PORTRAIT.read_bytes()
+    wide = _claiming(100_000, 100_000)
+    statuses: Counter[str] = Counter()
+    for k in range(MALFORMED):
+        kind = k % 5
+        body: dict[str, Any]
+        if kind == 0:
+            body = {"files": {"image": whole[: rng.randrange(len(whole) // 2)]}}
+        elif kind == 1:
+            body = {"files": {"image": bytes(rng.randrange(256) for _ in range(2000))}}
+        elif kind == 2:
+            body = {"files": {"image": wide}}
+        elif kind == 3:
+            body = {"content": b"{}", "headers": {"content-type": "application/json"}}
+        else:
+            body = {"content": whole[:999], "headers": {"content-type": "multipart/form-data; boundary=z"}}
+        statuses[str(client.post("/v1/cutout", **body).status_code)] += 1
+    return dict(sorted(statuses.items()))
+
+
+def _picture(side: int) -> bytes:
+    file = BytesIO()
+    with Image.open(PORTRAIT) as picture:
+        picture.resize((side, side * 3 // 4)).save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+def _claiming(width: int, height: int) -> bytes:
+    """A small PNG whose header claims another size."""
+    file = BytesIO()
+    Image.new("RGB", (8, 8)).save(file, "PNG")
+    data = bytearray(file.getvalue())
+    data[16:24] = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+    import zlib
+
+    data[29:33] = zlib.crc32(bytes(data[12:29])).to_bytes(4, "big")
+    return bytes(data)
+
+
+def _rss(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return round(int(line.split()[1]) / 1024, 1)
+    raise RuntimeError("no VmRSS: the benchmark needs Linux")
+
+
+if __name__ == "__main__":
+    main()

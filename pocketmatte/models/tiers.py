@@ -15,11 +15,12 @@ from pocketmatte.models.registry import register
 from pocketmatte.models.slim_encoder import SlimEncoder, SlimStage
 
 
-@register("matte-unet-lite0")
-def matte_unet_lite0(context: int = 128, widths: tuple[int, ...] = (64, 40, 24)) -> MatteUNet:
+def matte_unet_lite0(
+    context: int = 128, widths: tuple[int, ...] = (64, 40, 24), prior: bool = False
+) -> MatteUNet:
     """The first shipped network: ImageNet encoder to stride 16, learned up-sampling at the end; 0.8 M parameters."""
-    encoder = EfficientNetLite0()
-    return MatteUNet(encoder, Context(encoder.widths[-1], context), tuple(widths), head="learned")
+    encoder = EfficientNetLite0(channels=3 + prior)
+    return MatteUNet(encoder, Context(encoder.widths[-1], context), tuple(widths), prior=prior, head="learned")
 
 
 def matte_nano(prior: bool = False) -> MatteUNet:
@@ -57,6 +58,7 @@ def matte_large(prior: bool = False) -> MatteUNet:
 
 
 for _name, _constructor in {
+    "matte-unet-lite0": matte_unet_lite0,
     "matte-nano": matte_nano,
     "matte-small": matte_small,
     "matte-base": matte_base,

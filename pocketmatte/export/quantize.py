@@ -17,12 +17,23 @@ from typing import Any, Literal, get_args
 from pocketmatte.core import PocketmatteError
 from pocketmatte.export.flatbuffer import operator_name, read_model, tensor_name, write_model
 from pocketmatte.export.flatbuffer_names import shorten_names
-from pocketmatte.export.quantize_ranges import Method, Samples, TensorStatistics, to_qsvs, watch, weight_ranges
+from pocketmatte.export.quantize_ranges import (
+    Method,
+    Samples,
+    TensorStatistics,
+    choose_ranges,
+    to_qsvs,
+    watch,
+    weight_ranges,
+)
+from pocketmatte.export.rewrites import rewrite_file
 
 Mode = Literal["fp16", "dynamic", "int8", "int8-io", "mixed"]
 MODES: tuple[str, ...] = get_args(Mode)
 DYNAMIC_LEAST = 4096  # weights a layer must have to be worth it in dynamic mode
 STATIC = ("int8", "int8-io", "mixed")
+# What makes a graph quantise well: plain weights, no pooling that XNNPACK lacks in int8, a scale for each input
+PREPARATION = ("expand-half", "pool-to-convolution", "split-prior", "short-names")
 
 
 def quantize_litert(
@@ -55,27 +66,41 @@ def quantize_litert(
         raise PocketmatteError(f"unknown quantisation {mode!r}; known: {', '.join(MODES)}")
     if mode == "mixed" and not keep_float:
         raise PocketmatteError("mixed precision needs the operators to keep in float, found none; see sensitivity")
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "plain.tflite"
+        prepare_litert(tflite_fp32, plain, mode)
+        kept, calibration = _matched(plain, keep_float), None
+        if mode in STATIC:
+            seen = statistics if statistics is not None else watch(plain, samples or ())
+            calibration = to_qsvs(choose_ranges(plain, seen, ranges)) | weight_ranges(plain)
+        _quantize(plain, out, mode, calibration, kept)
+
+
+def prepare_litert(tflite: Path, out: Path, mode: Mode = "int8") -> None:
+    """Write the float graph that is quantised: ``tflite`` with the rewrites that let it quantise well.
+
+    What names operators or tensors (``keep_float``, ``statistics``) means those of this graph. Preparing twice changes
+    nothing more.
+    """
+    rewrite_file(tflite, out, PREPARATION if mode in STATIC else ("expand-half", "short-names"))
+
+
+def _quantize(plain: Path, out: Path, mode: Mode, calibration: Any, keep: tuple[set[str], list[str]]) -> None:
     from ai_edge_quantizer import quantizer
 
-    tool = quantizer.Quantizer(str(tflite_fp32))
+    tool = quantizer.Quantizer(str(plain))
     if mode == "fp16":
         _half(tool)
     elif mode == "dynamic":
         _dynamic(tool)
     else:
-        _static(tool, mode == "int8-io", _matched(tflite_fp32, keep_float))
-    calibration = None
-    if mode in STATIC:
-        seen = statistics if statistics is not None else watch(tflite_fp32, samples or ())
-        calibration = to_qsvs(seen, ranges)
-        calibration |= weight_ranges(tflite_fp32)
+        _static(tool, mode == "int8-io", keep)
     with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():  # its progress bar and remarks
         warnings.simplefilter("ignore", UserWarning)
         result = tool.quantize(calibration, enable_progress_bar=False, enable_progress_report=False)
-    with tempfile.TemporaryDirectory() as folder:
-        raw = Path(folder) / "quantized.tflite"
-        raw.write_bytes(bytes(result.quantized_model))
-        model = read_model(raw)
+    raw = plain.with_name("quantized.tflite")
+    raw.write_bytes(bytes(result.quantized_model))
+    model = read_model(raw)
     shorten_names(model)
     write_model(model, out)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pocketmatte.core import PocketmatteError
-from pocketmatte.export.flatbuffer import constant, operator_name, read_model, tensor_name
+from pocketmatte.export.flatbuffer import constant, operator_name, read_model, tensor_name, writer
 
 Samples = Iterable[Mapping[str, npt.NDArray[Any]]]
 Method = Literal["minmax", "percentile", "mse"]
@@ -21,6 +21,10 @@ KEPT = 2048  # values of a tensor kept per sample, evenly spaced
 TAIL = 1e-4  # share cut off at each end by `percentile`
 SHRINK = np.linspace(1.0, 0.5, 26)  # ranges that `mse` tries, as shares of the whole one
 LEAST = 1e-3  # range of a channel of weights, at least this share of the largest channel's
+
+FLAT = 1e-6  # a tensor that varies less was never exercised; a scale made of this would break the kernels
+
+SAME_SCALE = ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "MAX_POOL_2D", "AVERAGE_POOL_2D", "PAD", "RESHAPE")
 
 # Inputs whose range is known: calibration pictures need not contain a fully opaque previous alpha
 KNOWN_RANGES = {"prior": (0.0, 1.0)}
@@ -45,9 +49,11 @@ class TensorStatistics:
 
         ``minmax``: all that was seen. ``percentile``: without the outermost 1e-4 at both ends. ``mse``: the share of
         the whole range, 0.5 to 1, whose 256 levels leave the least mean square error (as in Nagel et al. 2021, *A
-        white paper on neural network quantization*, 3.1).
+        white paper on neural network quantization*, 3.1). A tensor that never varied gets a range of 1.
         """
-        if method == "minmax" or self.low == self.high:
+        if self.high - self.low < FLAT:
+            return min(self.low, 0.0), max(self.high, min(self.low, 0.0) + 1)
+        if method == "minmax":
             return self.low, self.high
         seen = np.concatenate(self.values)
         if method == "percentile":
@@ -87,16 +93,18 @@ def watch(tflite: Path, samples: Samples) -> dict[str, TensorStatistics]:
             raise PocketmatteError(
                 f"a calibration sample lacks {', '.join(sorted(missing))}; {tflite.name} reads {', '.join(wanted)}"
             )
-        runner(**{name: np.asarray(sample[name], np.float32) for name in wanted})
-        details = details or [d for d in interpreter.get_tensor_details() if d["name"] not in constants]
-        for detail in details:
-            if detail["dtype"] is not np.float32 or not detail["name"] or not np.prod(detail["shape"]):
-                continue
-            try:
-                values = interpreter.get_tensor(detail["index"])
-            except ValueError:  # a tensor that only a delegate's node knows
-                continue
-            found.setdefault(detail["name"], TensorStatistics()).add(values)
+        given = {name: np.asarray(sample[name], np.float32) for name in wanted}
+        for inputs in _with_prior(given, runner):
+            runner(**inputs)
+            details = details or [d for d in interpreter.get_tensor_details() if d["name"] not in constants]
+            for detail in details:
+                if detail["dtype"] is not np.float32 or not detail["name"] or not np.prod(detail["shape"]):
+                    continue
+                try:
+                    values = interpreter.get_tensor(detail["index"])
+                except ValueError:  # a tensor that only a delegate's node knows
+                    continue
+                found.setdefault(detail["name"], TensorStatistics()).add(values)
     if not found:
         raise PocketmatteError("static quantisation needs calibration samples, found none; name a folder of pictures")
     for name, tensor in wanted.items():
@@ -105,17 +113,47 @@ def watch(tflite: Path, samples: Samples) -> dict[str, TensorStatistics]:
     return found
 
 
+def _with_prior(given: dict[str, npt.NDArray[Any]], runner: Any) -> Iterator[dict[str, npt.NDArray[Any]]]:
+    """The inputs of a sample; once more with the answer as ``prior`` when that was empty, as on a second frame:
+    nothing that only a prior brings about may stay unseen."""
+    yield given
+    prior = given.get("prior")
+    if prior is not None and not prior.any():
+        answers = [a for a in runner(**given).values() if a.shape == prior.shape]
+        if answers:
+            yield {**given, "prior": np.clip(answers[0], 0, 1)}
+
+
 def _constant_names(tflite: Path) -> set[str]:
     model = read_model(tflite)
     graph = model.subgraphs[0]
     return {tensor_name(graph, i) for i in range(len(graph.tensors)) if constant(model, graph, i) is not None}
 
 
-def to_qsvs(
-    statistics: Mapping[str, TensorStatistics], method: Method
-) -> dict[str, dict[str, npt.NDArray[np.float32]]]:
-    """Ranges in the form in which ai-edge-quantizer takes the result of its own calibration."""
+def choose_ranges(
+    tflite: Path, statistics: Mapping[str, TensorStatistics], method: Method
+) -> dict[str, tuple[float, float]]:
+    """Lowest and highest value of every tensor. All parts of a concatenation, and what they are resized or padded
+    from, get the range of the whole: with one scale they are joined without being coded again."""
     ranges = {name: entry.range(method) for name, entry in statistics.items()}
+    model = read_model(tflite)
+    graph = model.subgraphs[0]
+    for join in graph.operators:
+        if operator_name(model, join) != "CONCATENATION":
+            continue
+        whole = ranges.get(tensor_name(graph, int(join.outputs[0])))
+        for part in map(int, join.inputs if whole else ()):
+            while tensor_name(graph, part) in ranges and part not in list(graph.inputs) and whole:
+                ranges[tensor_name(graph, part)] = whole
+                before = writer(graph, part)
+                if before is None or operator_name(model, before) not in SAME_SCALE:
+                    break
+                part = int(before.inputs[0])
+    return ranges
+
+
+def to_qsvs(ranges: Mapping[str, tuple[float, float]]) -> dict[str, dict[str, npt.NDArray[np.float32]]]:
+    """Ranges in the form in which ai-edge-quantizer takes the result of its own calibration."""
     return {
         name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
         for name, (low, high) in ranges.items()

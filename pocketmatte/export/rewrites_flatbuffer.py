@@ -157,7 +157,7 @@ def _same(amounts: Array, shape: tuple[int, ...], extent: tuple[int, int], strid
 
 
 def remove_transposes(model: Model) -> int:
-    """Transpositions that do nothing, alone or two in a row, are taken out; a moved axis of size 1 costs nothing."""
+    """Transpositions that do nothing, alone or two in a row, are taken out."""
     done = 0
     for graph in model.subgraphs:
         outputs = {int(i) for i in graph.outputs}
@@ -188,6 +188,34 @@ def remove_transposes(model: Model) -> int:
 def _permutation(model: Model, graph: Graph, operator: Operator) -> tuple[list[int] | None, int]:
     values = constant(model, graph, operator.inputs[1])
     return (None if values is None else [int(i) for i in values]), int(operator.inputs[0])
+
+
+def pool_to_convolution(model: Model) -> int:
+    """AVERAGE_POOL_2D without padding -> a depthwise convolution of equal weights, which XNNPACK also takes in int8."""
+    done = 0
+    for graph in model.subgraphs:
+        for place, pool in enumerate(list(graph.operators)):
+            if operator_name(model, pool) != "AVERAGE_POOL_2D":
+                continue
+            options, result = pool.builtinOptions, int(pool.outputs[0])
+            rows, columns = int(options.filterHeight), int(options.filterWidth)
+            height, width = shape_of(graph, int(pool.inputs[0]))[1:3]
+            exact = height % options.strideH == 0 == width % options.strideW
+            covers = rows == options.strideH and columns == options.strideW
+            if options.padding == codes("Padding")["SAME"] and not (exact and covers):
+                continue  # borders are averaged over fewer values there
+            channels, name = shape_of(graph, result)[-1], tensor_name(graph, result)
+            equal = np.full((1, rows, columns, channels), 1 / (rows * columns), np.float32)
+            weights = add_constant(model, graph, f"{name};mean", equal)
+            bias = add_constant(model, graph, f"{name};zero", np.zeros(channels, np.float32))
+            conv = schema().DepthwiseConv2DOptionsT()
+            conv.padding, conv.strideH, conv.strideW = codes("Padding")["VALID"], options.strideH, options.strideW
+            conv.depthMultiplier = conv.dilationHFactor = conv.dilationWFactor = 1
+            conv.fusedActivationFunction = options.fusedActivationFunction
+            inputs = [int(pool.inputs[0]), weights, bias]
+            graph.operators[place] = make_operator(model, "DEPTHWISE_CONV_2D", inputs, [result], conv)
+            done += 1
+    return _swept(model, done)
 
 
 def split_prior(model: Model) -> int:

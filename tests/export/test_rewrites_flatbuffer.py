@@ -1,0 +1,188 @@
+"""Rewrites of .tflite graphs: each file runs before and after and gives the same output."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from pocketmatte.core import PocketmatteError
+from pocketmatte.export.flatbuffer import (
+    Graph,
+    Model,
+    add_constant,
+    add_tensor,
+    codes,
+    make_operator,
+    operator_name,
+    read_model,
+    schema,
+    tensor_name,
+    write_model,
+)
+from pocketmatte.export.flatbuffer_names import module_of
+from pocketmatte.export.rewrites import rewrite_file
+
+SHIPPED = Path(__file__).parents[2] / "pocketmatte" / "zoo" / "weights" / "portrait-lite0" / "portrait-lite0.tflite"
+Array = np.ndarray[Any, Any]
+
+
+class Builder:
+    """A small graph, operator by operator."""
+
+    def __init__(self, **inputs: tuple[int, ...]) -> None:
+        self.model: Model = schema().ModelT()
+        self.model.version, self.model.operatorCodes, self.model.buffers = 3, [], [schema().BufferT()]
+        self.graph: Graph = schema().SubGraphT()
+        self.graph.tensors, self.graph.operators = [], []
+        self.model.subgraphs = [self.graph]
+        self.random = np.random.default_rng(0)
+        self.graph.inputs = np.array([add_tensor(self.graph, n, s) for n, s in inputs.items()], np.int32)
+
+    def constant(self, values: Array) -> int:
+        return add_constant(self.model, self.graph, f"c{len(self.graph.tensors)}", values)
+
+    def weights(self, *shape: int) -> int:
+        return self.constant(self.random.standard_normal(shape).astype(np.float32))
+
+    def add(self, name: str, inputs: list[int], shape: tuple[int, ...], options: Any = None) -> int:
+        result = add_tensor(self.graph, f"r{len(self.graph.tensors)}", shape)
+        self.graph.operators.append(make_operator(self.model, name, inputs, [result], options))
+        return result
+
+    def save(self, path: Path, *outputs: int) -> Path:
+        self.graph.outputs = np.array(outputs, np.int32)
+        write_model(self.model, path)
+        return path
+
+
+def convolution(padding: str, stride: int = 1) -> Any:
+    options = schema().Conv2DOptionsT()
+    options.padding, options.strideH, options.strideW = codes("Padding")[padding], stride, stride
+    options.dilationHFactor = options.dilationWFactor = 1
+    return options
+
+
+def run(path: Path) -> list[Array]:
+    interpreter: Any = Interpreter(str(path), num_threads=1)
+    interpreter.allocate_tensors()
+    random = np.random.default_rng(1)
+    for detail in interpreter.get_input_details():
+        interpreter.set_tensor(detail["index"], random.standard_normal(detail["shape"]).astype(np.float32))
+    interpreter.invoke()
+    return [interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details()]
+
+
+def operators(path: Path) -> list[str]:
+    model = read_model(path)
+    return [operator_name(model, o) for o in model.subgraphs[0].operators]
+
+
+def check(before: Path, rewrite: str, count: int, bound: float = 1e-5) -> Path:
+    """Apply a rewrite, compare the outputs, return the new file."""
+    after = before.with_name(f"{rewrite}.tflite")
+    assert rewrite_file(before, after, [rewrite]) == {rewrite: count}
+    for old, new in zip(run(before), run(after), strict=True):
+        assert old.std() > 1e-3
+        np.testing.assert_allclose(new, old, atol=bound * np.abs(old).max(), rtol=0)
+    return after
+
+
+def test_four_operators_become_one_prelu(tmp_path: Path) -> None:
+    b = Builder(x=(1, 6, 6, 4))
+    shape = (1, 6, 6, 4)
+    minus = b.add("MUL", [0, b.constant(np.float32([-1]))], shape, schema().MulOptionsT())
+    negative = b.add("RELU", [minus], shape)
+    scaled = b.add("MUL", [negative, b.weights(1, 1, 1, 4)], shape, schema().MulOptionsT())
+    out = b.add("SUB", [b.add("RELU", [0], shape), scaled], shape, schema().SubOptionsT())
+    after = check(b.save(tmp_path / "prelu.tflite", out), "fuse-prelu", 1)
+    assert operators(after) == ["PRELU"]
+
+
+@pytest.mark.parametrize(
+    ("amounts", "stride", "merged"),
+    [((1, 1, 1, 1), 1, 1), ((0, 1, 0, 1), 2, 1), ((1, 1, 1, 1), 2, 0), ((2, 0, 1, 1), 1, 0)],
+)
+def test_padding_joins_the_convolution_only_where_same_is_the_same(
+    tmp_path: Path, amounts: tuple[int, ...], stride: int, merged: int
+) -> None:
+    b = Builder(x=(1, 8, 8, 3))
+    top, bottom, left, right = amounts
+    pads = b.constant(np.array([[0, 0], [top, bottom], [left, right], [0, 0]], np.int32))
+    padded = b.add("PAD", [0, pads], (1, 8 + top + bottom, 8 + left + right, 3), schema().PadOptionsT())
+    side = (8 + top + bottom - 3) // stride + 1
+    inputs = [padded, b.weights(5, 3, 3, 3), b.weights(5)]
+    out = b.add("CONV_2D", inputs, (1, side, side, 5), convolution("VALID", stride))
+    after = check(b.save(tmp_path / "pad.tflite", out), "merge-pad", merged)
+    assert ("PAD" in operators(after)) == (not merged)
+
+
+def test_transpositions_that_undo_each_other_go(tmp_path: Path) -> None:
+    b = Builder(x=(1, 4, 6, 3))
+    to_nchw = b.add("TRANSPOSE", [0, b.constant(np.int32([0, 3, 1, 2]))], (1, 3, 4, 6), schema().TransposeOptionsT())
+    back = b.add("TRANSPOSE", [to_nchw, b.constant(np.int32([0, 2, 3, 1]))], (1, 4, 6, 3), schema().TransposeOptionsT())
+    relu = b.add("RELU", [back], (1, 4, 6, 3))
+    last = b.add("TRANSPOSE", [relu, b.constant(np.int32([0, 3, 1, 2]))], (1, 3, 4, 6), schema().TransposeOptionsT())
+    after = check(b.save(tmp_path / "t.tflite", last), "remove-transposes", 1)
+    assert operators(after) == ["RELU", "TRANSPOSE"]
+
+
+def test_average_pooling_becomes_a_convolution(tmp_path: Path) -> None:
+    b = Builder(x=(1, 8, 8, 5))
+    options = schema().Pool2DOptionsT()
+    options.padding, options.fusedActivationFunction = codes("Padding")["VALID"], 0
+    options.filterHeight = options.filterWidth = options.strideH = options.strideW = 2
+    out = b.add("AVERAGE_POOL_2D", [0], (1, 4, 4, 5), options)
+    after = check(b.save(tmp_path / "pool.tflite", out), "pool-to-convolution", 1)
+    assert operators(after) == ["DEPTHWISE_CONV_2D"]
+
+
+def test_the_prior_gets_a_convolution_of_its_own(tmp_path: Path) -> None:
+    b = Builder(image=(1, 8, 8, 3), prior=(1, 8, 8, 1))
+    options = schema().ConcatenationOptionsT()
+    options.axis = 3
+    joined = b.add("CONCATENATION", [0, 1], (1, 8, 8, 4), options)
+    conv = convolution("SAME", 2)
+    conv.fusedActivationFunction = codes("ActivationFunctionType")["RELU6"]
+    out = b.add("CONV_2D", [joined, b.weights(6, 3, 3, 4), b.weights(6)], (1, 4, 4, 6), conv)
+    after = check(b.save(tmp_path / "prior.tflite", out), "split-prior", 1)
+    assert operators(after) == ["CONV_2D", "CONV_2D", "ADD"]
+
+
+def test_half_weights_expand_and_names_shorten_without_changing_the_matte(tmp_path: Path) -> None:
+    plain = tmp_path / "plain.tflite"
+    counts = rewrite_file(SHIPPED, plain, ["expand-half", "short-names"])
+    assert counts["expand-half"] > 50
+    assert "DEQUANTIZE" not in operators(plain)
+    np.testing.assert_allclose(run(plain)[0], run(SHIPPED)[0], atol=1e-5)
+    graph = read_model(plain).subgraphs[0]
+    names = [tensor_name(graph, i) for i in range(len(graph.tensors))]
+    assert len(set(names)) == len(names)
+    assert max(map(len, names)) < 60
+    assert any(n.startswith("decode4.mix.0") for n in names)
+
+
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [
+        (
+            "pkg.wrap.AlphaNet/pkg.unet.MatteUNet_network/pkg.blocks.Context_context/torch.nn.Conv2d_far_end;3",
+            "context.far_end",
+        ),
+        ("encoder.stem.0;2", "encoder.stem.0"),
+        ("serving_default_image", ""),
+        ("arith.constant12", ""),
+        ("StatefulPartitionedCall:0", ""),
+    ],
+)
+def test_module_names(name: str, module: str) -> None:
+    assert module_of(name) == module
+
+
+def test_unknown_names_are_listed(tmp_path: Path) -> None:
+    with pytest.raises(PocketmatteError, match="unknown rewrite 'magic' for files; known: expand-half"):
+        rewrite_file(SHIPPED, tmp_path / "x.tflite", ["magic"])
+    assert not list(tmp_path.iterdir())

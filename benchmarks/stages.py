@@ -14,40 +14,31 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
-import numpy as np
 
+from pocketmatte.bench.frames import backdrop, drifting_frames
 from pocketmatte.core import Frame, Size
 from pocketmatte.effects.looks import parse_look
 from pocketmatte.effects.render import Renderer
-from pocketmatte.io.images import read_image
 from pocketmatte.io.video_sink import VideoSink
 from pocketmatte.io.video_source import VideoSource
 from pocketmatte.pipeline.pipeline import load
 
-ASSETS = Path(__file__).parent.parent / "pocketmatte" / "assets"
-
 
 def make_clip(path: Path, frames: int) -> None:
-    """The sample portrait, scaled to 720p and slowly drifting."""
-    from fractions import Fraction
-
-    picture = read_image(ASSETS / "astronaut.jpg").image
-    scale = 1400 / picture.shape[1]
-    big = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
+    """The sample portrait at 720p, slowly drifting."""
     with VideoSink(path, Size(720, 1280), None, alpha=False, force=True) as sink:
-        for i in range(frames):
-            x, y = 40 + i % 60, 20 + i % 40
-            sink.write(np.ascontiguousarray(big[y : y + 720, x : x + 1280]), Fraction(i, 25))
+        for i, image in enumerate(drifting_frames(Size(720, 1280), frames)):
+            sink.write(image, Fraction(i, 25))
 
 
 def measure(frames: int, threads: int, model: str | None) -> dict[str, list[float]]:
     """Seconds of each stage, one entry per frame; the first five frames only warm up."""
     times: dict[str, list[float]] = defaultdict(list)
-    backdrop = read_image(ASSETS / "background.jpg").image
-    renderer = Renderer(parse_look("image:background.jpg"), backdrop)
+    renderer = Renderer(parse_look("image:background.jpg"), backdrop())
     cv2.setNumThreads(threads)
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "clip.mp4"

@@ -1,27 +1,58 @@
-"""The ``models`` verb."""
+"""The ``models`` verb: what there is, and what fits a budget according to what was measured."""
 
 from __future__ import annotations
 
 import json
+import re
+import sys
+from dataclasses import dataclass
 from typing import Any
 
-from pocketmatte.spec import ModelSpec
+from pocketmatte.core import PocketmatteError
+from pocketmatte.spec import ModelSpec, WeightFile, parts_of
 from pocketmatte.zoo.catalogue import list_all
+from pocketmatte.zoo.measured import Measurement, measurements
+
+Row = dict[str, Any]
 
 
-def describe(spec: ModelSpec) -> dict[str, Any]:
-    """One row of ``models --json``."""
+@dataclass(frozen=True)
+class Wanted:
+    """What a model must keep to: median time of ``part`` (``chain``: a whole frame, ``network``: inference alone),
+    size of its file in MB (10^6 bytes), licence (``any`` or ``permissive``).
+    """
+
+    budget_ms: float | None = None
+    max_mb: float | None = None
+    licence: str = "any"
+    part: str = "chain"
+
+
+def parse_budget(text: str) -> float:
+    """``33ms``, ``0.033s``, ``30fps`` or plain milliseconds -> milliseconds. Raises :class:`PocketmatteError`."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|fps)?", text.strip())
+    if not match or float(match[1]) == 0:
+        raise PocketmatteError(f"--budget {text}: expected a time per frame such as 33ms, 0.033s or 30fps")
+    value = float(match[1])
+    return {"s": 1e3 * value, "fps": 1e3 / value}.get(match[2], value)
+
+
+def describe(spec: ModelSpec) -> Row:
+    """One row of ``models --json``. Weight files that are not on this computer have ``bytes`` ``null``."""
+    sizes = [_size(spec, entry) for entry in spec.files]
     return {
         "name": spec.name,
         "version": spec.version,
         "summary": spec.summary,
+        "architecture": spec.architecture,
         "params": spec.parameters,
         "macs": spec.macs,
         "input": [*spec.input.size, 3],
         "weights": [
-            {"file": f.file, "format": f.format, "precision": f.precision, "sha256": f.sha256} for f in spec.files
+            {"file": f.file, "format": f.format, "precision": f.precision, "sha256": f.sha256, "bytes": size}
+            for f, size in zip(spec.files, sizes, strict=True)
         ],
-        "bytes": sum(spec.path_of(f).stat().st_size for f in spec.files),
+        "bytes": sum(filter(None, sizes)),
         "licence": {
             "code": spec.licences.code,
             "weights": spec.licences.weights,
@@ -30,23 +61,83 @@ def describe(spec: ModelSpec) -> dict[str, Any]:
                 {"name": d.name, "licence": d.licence, "link": d.link, "date": d.date} for d in spec.licences.data
             ],
         },
-        "measured": list(spec.measured),
+        "measured": [*spec.measured, *measurements(spec.name)],
     }
 
 
-def show_models(licence: str, as_json: bool) -> None:
-    """Print the models, all of them or only those whose code, weights and data are all permissive."""
-    rows = [describe(s) for s in list_all() if licence == "any" or s.licences.permissive]
-    if as_json:
-        print(json.dumps(rows, indent=1))
-        return
-    for row in rows:
-        height, width, _ = row["input"]
-        cost = f"{row['params'] / 1e6:.2f} M parameters, {row['macs'] / 1e6:.0f} M MACs"
-        size = f"{cost}, {height}x{width}, {row['bytes'] / 1e6:.1f} MB"
-        print(f"{row['name']} {row['version']}  {size}\n  {row['summary']}")
-        print(f"  code {row['licence']['code']}; weights: {row['licence']['weights']}")
-        for source in row["licence"]["data"]:
-            print(f"    trained on {source['name']}: {source['licence']} ({source['link']}, {source['date']})")
+def _size(spec: ModelSpec, entry: WeightFile) -> int | None:
+    parts = parts_of(spec.path_of(entry))
+    return sum(p.stat().st_size for p in parts) if parts and all(p.is_file() for p in parts) else None
+
+
+def fits(row: Row, wanted: Wanted) -> tuple[bool, str]:
+    """Whether a model keeps to what is wanted, and if not, why in few words.
+
+    A budget is answered from measured rows alone, never from void ones, and the file measured must be the one that is
+    small enough. ``row["fitting"]`` then holds those rows, the fastest first.
+    """
+    if wanted.licence == "permissive" and not row["licence"]["permissive"]:
+        return False, f"weights: {row['licence']['weights']}"
+    if wanted.budget_ms is None:
+        sizes = [w["bytes"] / 1e6 for w in row["weights"] if w["bytes"] is not None]
+        if wanted.max_mb is not None and not any(size <= wanted.max_mb for size in sizes):
+            return False, f"its smallest file has {min(sizes):.2f} MB" if sizes else "no weight file here"
+        return True, ""
+    rows = [m for m in row["measured"] if m.get("part") == wanted.part]
+    valid = [m for m in rows if not m.get("void")]
+    small = [m for m in valid if wanted.max_mb is None or m["size_mb"] <= wanted.max_mb]
+    row["fitting"] = sorted((m for m in small if m["p50_ms"] <= wanted.budget_ms), key=lambda m: float(m["p50_ms"]))
+    if row["fitting"]:
+        return True, ""
     if not rows:
-        print("no model with permissive weights: every one so far was trained on research-only data too")
+        return False, f"not measured ({wanted.part})"
+    if not valid:
+        return False, "only void rows: the machine was too restless"
+    if not small:
+        return False, f"its smallest measured file has {min(m['size_mb'] for m in valid):.2f} MB"
+    return False, f"its fastest row needs {min(m['p50_ms'] for m in small):.1f} ms"
+
+
+def show_models(wanted: Wanted, as_json: bool) -> None:
+    """Print the models that keep to ``wanted``; why others do not is said on stderr."""
+    kept: list[Row] = []
+    left: list[str] = []
+    for row in map(describe, list_all()):
+        good, why = fits(row, wanted)
+        if good:
+            kept.append(row)
+        else:
+            left.append(f"{row['name']}: {why}")
+    if as_json:
+        print(json.dumps(kept, indent=1))
+    else:
+        for row in kept:
+            _print(row)
+    if left:
+        print("left out: " + "; ".join(left), file=sys.stderr)
+    if not kept and not as_json:
+        print("no model keeps to that")
+
+
+def _print(row: Row) -> None:
+    height, width, _ = row["input"]
+    cost = f"{row['params'] / 1e6:.2f} M parameters, {row['macs'] / 1e6:.0f} M MACs"
+    size = f"{row['bytes'] / 1e6:.1f} MB" if row["bytes"] else "no weights here"
+    print(f"{row['name']} {row['version']}  {cost}, {height}x{width}, {size}\n  {row['summary']}")
+    for measurement in row.get("fitting", [])[:3]:
+        print(f"  {measured_line(measurement)}")
+    print(f"  code {row['licence']['code']}; weights: {row['licence']['weights']}")
+    for source in row["licence"]["data"]:
+        print(f"    trained on {source['name']}: {source['licence']} ({source['link']}, {source['date']})")
+
+
+def measured_line(row: Measurement) -> str:
+    """A measured row as a sentence, with its age and method."""
+    threads = f"{row['threads']} thread{'s' * (row['threads'] > 1)}"
+    what = f"{row['part']} {row['frame']}" if row.get("frame") else row["part"]
+    late = f" (95th percentile {row['p95_ms']:.1f})" if "p95_ms" in row else ""
+    age = f"{row['age_days']} days ago" if row["age_days"] else "today"
+    return (
+        f"{row['file']}, {row['runtime']}, {threads}: {what} {row['p50_ms']:.1f} ms{late}, {row['size_mb']:.2f} MB\n"
+        f"    measured {row['date']} ({age}) on {row['device']}; {row['method']}"
+    )

@@ -159,7 +159,7 @@ def row(
         summary.p50_ms,
         summary.p95_ms,
         summary.spread,
-        "yes" if summary.void else "",
+        "yes" if summary.void or shared.overloaded else "",
         ratio,
         summary.first_ms,
         memory.peak if memory else None,

@@ -8,7 +8,7 @@ import platform
 import subprocess
 from dataclasses import asdict, dataclass, fields
 from datetime import date
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pocketmatte.core import PocketmatteError
@@ -22,9 +22,9 @@ class Row:
     ``part``: ``network``, a stage, or ``chain`` for the whole frame of size ``frame`` (HEIGHTxWIDTH). ``ratio``: median
     over that of the first model in the same run. ``rss_mb``: peak resident memory of a process that runs this model
     alone, Python included; ``rss_model_mb``: what it grew by when the model was opened and run. ``attempts``: how often
-    the run was made before this one was kept. ``void``: ``yes`` when the spread is too large to mean anything.
-    ``minute``: for sustained runs, counted from 1. ``load``: the system's load average when the run began, which is
-    what other programs did meanwhile.
+    the run was made before this one was kept. ``void``: ``yes`` when the spread or the load is too large for the
+    figures to mean anything. ``load``: the system's load average when the run began, which is what other programs did
+    meanwhile. ``minute``: for sustained runs, counted from 1.
     """
 
     date: str
@@ -60,6 +60,7 @@ class Row:
         return {k: _text(v) for k, v in asdict(self).items()}
 
 
+OVERLOAD = 1.5  # load average per core beyond which every row is void
 COLUMNS = tuple(f.name for f in fields(Row))
 
 
@@ -79,12 +80,20 @@ class Provenance:
     device: str
     load: float | None = None
 
+    @property
+    def overloaded(self) -> bool:
+        """Whether other programs kept the processor busier than it can be: then even calm figures are too large."""
+        return self.load is not None and self.load > OVERLOAD * (os.cpu_count() or 1)
+
 
 def provenance(device: str | None = None) -> Provenance:
     """Today, this code, this machine (or the ``device`` named)."""
     load = os.getloadavg()[0] if device is None and hasattr(os, "getloadavg") else None
-    today, release = date.today().isoformat(), version("pocketmatte")
-    return Provenance(today, commit_of_code(), release, device or this_machine(), load)
+    try:
+        release = version("pocketmatte")
+    except PackageNotFoundError:  # run from a folder, without installing
+        release = ""
+    return Provenance(date.today().isoformat(), commit_of_code(), release, device or this_machine(), load)
 
 
 def commit_of_code() -> str:

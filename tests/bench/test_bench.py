@@ -15,7 +15,7 @@ from pocketmatte.bench.chain import CHAIN, NETWORK
 from pocketmatte.bench.frames import drifting_frames
 from pocketmatte.bench.measure import Plan, calmest, measure
 from pocketmatte.bench.memory import memory_of
-from pocketmatte.bench.rows import COLUMNS, append_csv, commit_of_code
+from pocketmatte.bench.rows import COLUMNS, append_csv, commit_of_code, provenance
 from pocketmatte.bench.subjects import choose
 from pocketmatte.bench.sustained import minute_by_minute, sustain
 from pocketmatte.bench.timing import Summary, interleave, summarise
@@ -82,7 +82,18 @@ def test_rows_of_all_parts():
     assert (first.ratio, first.model, first.precision, first.threads) == (1.0, MODEL, "fp16", 1)
     assert first.size_mb == pytest.approx(choices[0].path.stat().st_size / 1e6)
     assert all(r.date and r.version and r.device and "in turn" in r.method for r in rows)
-    assert all((r.void == "yes") == ((r.spread or 0) > 0.15) for r in rows)
+    overloaded = provenance().overloaded
+    assert overloaded or all((r.void == "yes") == ((r.spread or 0) > 0.15) for r in rows)
+
+
+def test_an_overloaded_machine_voids_even_calm_rows(monkeypatch):
+    monkeypatch.setattr("os.getloadavg", lambda: (100.0, 1.0, 1.0))
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    assert provenance().overloaded
+    assert not provenance("a phone").overloaded  # this machine's load is not the phone's
+    (choice,) = choose([MODEL], ["auto"])
+    rows = measure([choice], Plan((1,), Size(64, 64), rounds=2, memory=False))
+    assert {(r.void, r.load) for r in rows} == {("yes", 100.0)}
 
 
 def test_memory_is_that_of_the_model_alone():

@@ -55,6 +55,7 @@ $(VENV)/.base: pyproject.toml | $(BIN)/pip
 $(VENV)/.all: pyproject.toml | $(BIN)/pip
 	$(BIN)/python -m pip install -q --disable-pip-version-check $(TORCH)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[dev,train,export]"
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps "mediapipe>=0.10.20" # asks for a second OpenCV, which would overwrite ours
 	@touch $@ $(VENV)/.base
 
 $(BIN)/pip:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import signal
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pocketmatte.core import PocketmatteError
 
@@ -100,10 +101,37 @@ class _Screen:
             self.bar.stop()
 
 
-def export_model(weights: Path, out: Path, to: str, precision: str, force: bool) -> None:
-    """Write and check the weight files of a trained model."""
-    need("export", "torch", "litert_torch", "onnx", "onnxscript")
-    from pocketmatte.export.bundle import write_bundle
+def export_model(
+    model: str, out: Path | None, to: str, precision: str, size: str | None, *, as_json: bool, **more: Any
+) -> int:
+    """Write the files of a trained model with their certificate; 4 when one missed a bound and was not kept.
 
-    for row in write_bundle(weights, out, to.split(","), precision, force):
-        print(row)
+    ``more`` goes to :class:`pocketmatte.export.request.Request`.
+    """
+    need("export", "torch", "litert_torch", "onnx", "onnxscript", "onnxruntime", "openvino", "coremltools")
+    import json
+
+    # converters speak on stdout, which belongs to the result; a line per step on stderr is all that is wanted
+    with contextlib.redirect_stdout(sys.stderr):
+        from pocketmatte.export.bundle import write_bundle
+        from pocketmatte.export.certificate import table
+        from pocketmatte.export.convert import resolve
+        from pocketmatte.export.request import Request, parse_size
+
+        weights = resolve(model)
+        folder = out if out is not None else Path("exported") / (weights.stem if model == str(weights) else model)
+        wanted = Request(_words(to), _words(precision), None if size is None else parse_size(size), **more)
+        report = write_bundle(weights, folder, wanted, lambda step: print(step, file=sys.stderr, flush=True))
+    for note in report.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if as_json:
+        print(json.dumps({"folder": str(folder), "refused": list(report.refused), "certificate": report.certificate}))
+    else:
+        print(table(report.certificate))
+    for line in report.refused:
+        print(f"pocketmatte: refused: {line}", file=sys.stderr)
+    return 4 if report.refused else 0
+
+
+def _words(listed: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in listed.split(",") if word.strip())

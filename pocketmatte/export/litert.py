@@ -1,4 +1,4 @@
-"""PyTorch -> LiteRT (.tflite) by litert-torch; half-precision weights by ai-edge-quantizer."""
+"""PyTorch -> LiteRT (.tflite) by litert-torch; quantised by :mod:`pocketmatte.export.quantize`."""
 
 from __future__ import annotations
 
@@ -7,22 +7,30 @@ from pathlib import Path
 
 from torch import nn
 
-from pocketmatte.export.wrap import AlphaNet, example_inputs
+from pocketmatte.export.wrap import AlphaNet, Variant, example_inputs, for_variant
 
 
-def to_litert(network: nn.Module, size: tuple[int, int], path: Path, precision: str = "fp32") -> None:
-    """Write ``network`` as a .tflite with input ``image`` ``[1,H,W,3]`` and one alpha output ``[1,H,W,1]``.
+def to_litert(
+    network: nn.Module,
+    size: tuple[int, int],
+    path: Path,
+    precision: str = "fp32",
+    *,
+    batch: int = 1,
+    variant: Variant = "plain",
+) -> None:
+    """Write ``network`` as a .tflite with input ``image`` ``[N,H,W,3]`` and one alpha output ``[N,H,W,1]``.
 
-    A video network also has the input ``prior`` ``[1,H,W,1]``, the alpha of the previous frame.
-    ``precision`` is ``fp32`` or ``fp16`` (weights stored in half precision, computed in single). Raises
-    ``ValueError`` for another one.
+    A video network also has the input ``prior`` ``[N,H,W,1]``, the alpha of the previous frame. ``variant``: see
+    :class:`pocketmatte.export.wrap.AlphaNet`. ``precision`` is ``fp32`` or ``fp16`` (weights stored in half precision,
+    computed in single). Raises ``ValueError`` for another one.
     """
     import litert_torch
 
     if precision not in ("fp32", "fp16"):
         raise ValueError(f"precision {precision!r}: expected fp32 or fp16")
-    wrapped = AlphaNet(network, nhwc=True).eval()
-    converted = litert_torch.convert(wrapped, sample_kwargs=example_inputs(network, size, nhwc=True))
+    wrapped = AlphaNet(for_variant(network, variant), nhwc=True, variant=variant).eval()
+    converted = litert_torch.convert(wrapped, sample_kwargs=example_inputs(network, size, True, batch, variant))
     if precision == "fp32":
         converted.export(str(path))
         return

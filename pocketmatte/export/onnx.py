@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,12 +15,13 @@ if TYPE_CHECKING:
     import onnx
 
 OPSET = 18
+OPSET_TENSORRT = 17  # the newest that TensorRT 8.6, the one of JetPack 5, reads
 
 
-def to_onnx(network: nn.Module, size: tuple[int, int], path: Path, precision: str = "fp32") -> None:
-    """Write ``network`` as an .onnx with input ``image`` ``[1,3,H,W]`` and output ``alpha`` ``[1,1,H,W]``.
+def to_onnx(network: nn.Module, size: tuple[int, int], path: Path, precision: str = "fp32", *, batch: int = 1) -> None:
+    """Write ``network`` as an .onnx with input ``image`` ``[N,3,H,W]`` and output ``alpha`` ``[N,1,H,W]``.
 
-    A video network also has the input ``prior`` ``[1,1,H,W]``, the alpha of the previous frame.
+    A video network also has the input ``prior`` ``[N,1,H,W]``, the alpha of the previous frame.
     With ``fp16`` the large weights are stored in half precision behind a cast to single, so the file halves and every
     operator still computes in single precision; runtimes fold the casts away when they load it.
     """
@@ -27,7 +29,7 @@ def to_onnx(network: nn.Module, size: tuple[int, int], path: Path, precision: st
 
     if precision not in ("fp32", "fp16"):
         raise ValueError(f"precision {precision!r}: expected fp32 or fp16")
-    inputs = example_inputs(network, size)
+    inputs = example_inputs(network, size, batch=batch)
     program = torch.onnx.export(
         AlphaNet(network, nhwc=False).eval(),
         tuple(inputs.values()),
@@ -43,6 +45,35 @@ def to_onnx(network: nn.Module, size: tuple[int, int], path: Path, precision: st
         _halve(model)
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
+
+
+def halve_onnx(plain: Path, path: Path) -> None:
+    """Copy an .onnx in single precision with its weights stored in half precision."""
+    import onnx
+
+    model = onnx.load(str(plain))
+    _halve(model)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
+def to_plain_onnx(network: nn.Module, size: tuple[int, int], path: Path, *, batch: int = 1) -> None:
+    """The same graph for readers of old operator sets: opset 17, fixed shapes, single precision, no local functions."""
+    import onnx
+
+    inputs = example_inputs(network, size, batch=batch)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # this exporter is announced to go; the new one writes opset 18 at least
+        torch.onnx.export(
+            AlphaNet(network, nhwc=False).eval(),
+            tuple(inputs.values()),
+            str(path),
+            input_names=list(inputs),
+            output_names=["alpha"],
+            opset_version=OPSET_TENSORRT,
+            dynamo=False,
+        )
+    onnx.checker.check_model(onnx.load(str(path)))
 
 
 def _halve(model: onnx.ModelProto) -> None:

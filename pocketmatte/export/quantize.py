@@ -34,6 +34,8 @@ DYNAMIC_LEAST = 4096  # weights a layer must have to be worth it in dynamic mode
 STATIC = ("int8", "int8-io", "mixed")
 # What makes a graph quantise well: plain weights, no pooling that XNNPACK lacks in int8, a scale for each input
 PREPARATION = ("expand-half", "pool-to-convolution", "split-prior", "short-names")
+# Only for files that run on a CPU: quicker there, but more transpositions than an NPU likes
+FOR_CPU = ("split-resize",)
 
 
 def quantize_litert(
@@ -52,7 +54,8 @@ def quantize_litert(
     * ``dynamic``: weights of large dense convolutions in int8, activations coded while running.
     * ``int8``: weights (per channel) and activations in int8; inputs and outputs stay float, so the file is a drop-in
       for the fp32 one.
-    * ``int8-io``: the same with int8 inputs and outputs, as the Edge TPU and many NPUs need it.
+    * ``int8-io``: the same with int8 inputs and outputs, as the Edge TPU and many NPUs need it, and without the
+      rewrite of the last resize that only a CPU gains by.
     * ``mixed``: ``int8`` with the operators in ``keep_float`` left in float. Each entry is an operator type
       (``LOGISTIC``) or the name of an operator's output tensor. The other static modes accept ``keep_float`` too.
 
@@ -82,7 +85,8 @@ def prepare_litert(tflite: Path, out: Path, mode: Mode = "int8") -> None:
     What names operators or tensors (``keep_float``, ``statistics``) means those of this graph. Preparing twice changes
     nothing more.
     """
-    rewrite_file(tflite, out, PREPARATION if mode in STATIC else ("expand-half", "short-names"))
+    names = PREPARATION if mode in STATIC else ("expand-half", "short-names")
+    rewrite_file(tflite, out, (*names, *FOR_CPU) if mode in ("int8", "mixed") else names)
 
 
 def _quantize(plain: Path, out: Path, mode: Mode, calibration: Any, keep: tuple[set[str], list[str]]) -> None:

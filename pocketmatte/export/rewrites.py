@@ -18,6 +18,7 @@ FILE_REWRITES = {
     "pool-to-convolution": ("rewrites_flatbuffer", "pool_to_convolution"),
     "remove-transposes": ("rewrites_flatbuffer", "remove_transposes"),
     "short-names": ("rewrites_flatbuffer", "short_names"),
+    "split-resize": ("rewrites_resize", "split_resize"),
     "split-prior": ("rewrites_flatbuffer", "split_prior"),
 }
 NETWORK_REWRITES = {

@@ -140,6 +140,16 @@ def test_average_pooling_becomes_a_convolution(tmp_path: Path) -> None:
     assert operators(after) == ["DEPTHWISE_CONV_2D"]
 
 
+@pytest.mark.parametrize(("channels", "count"), [(1, 1), (2, 0)])
+def test_resizing_one_channel_takes_rows_and_columns_in_turn(tmp_path: Path, channels: int, count: int) -> None:
+    b = Builder(x=(1, 5, 7, channels))
+    options = schema().ResizeBilinearOptionsT()
+    options.halfPixelCenters = True
+    out = b.add("RESIZE_BILINEAR", [0, b.constant(np.int32([10, 21]))], (1, 10, 21, channels), options)
+    after = check(b.save(tmp_path / "resize.tflite", out), "split-resize", count)
+    assert operators(after).count("RESIZE_BILINEAR") == 1 + count
+
+
 def test_the_prior_gets_a_convolution_of_its_own(tmp_path: Path) -> None:
     b = Builder(image=(1, 8, 8, 3), prior=(1, 8, 8, 1))
     options = schema().ConcatenationOptionsT()

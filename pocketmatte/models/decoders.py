@@ -14,18 +14,15 @@ from pocketmatte.models.mobilenet import norm_act
 DECODERS = ("deconv", "bilinear", "bilinear-wide")
 
 
-class Deconv(nn.ConvTranspose2d):
-    """3x3 transposed convolution, stride 2: ``[N,cin,h,w] -> [N,cout,2h,2w]``.
+class Crop(nn.Module):
+    """Cuts off the last row and column that a 3x3 transposed convolution of stride 2 computes beyond twice its input.
 
-    The last row and column are cut off, which is how TensorFlow's SAME padding aligns the kernel; the LiteRT converter
-    does not know PyTorch's own way to this size, ``output_padding``.
+    So TensorFlow's SAME padding aligns the kernel; the LiteRT converter does not know PyTorch's own way to that size,
+    ``output_padding``. A module of its own, so that a batch norm can follow the convolution directly and be folded.
     """
 
-    def __init__(self, cin: int, cout: int, bias: bool = True) -> None:
-        super().__init__(cin, cout, 3, 2, bias=bias)
-
-    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        return super().forward(x)[:, :, :-1, :-1]
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, :, :-1, :-1]
 
 
 class UpBlock(nn.Module):
@@ -41,12 +38,14 @@ class UpBlock(nn.Module):
             raise PocketmatteError(f"unknown decoder {kind!r}; known: {', '.join(DECODERS)}")
         self.kind = kind
         if kind == "deconv":
-            conv: nn.Conv2d | nn.ConvTranspose2d = Deconv(cin, cout, bias=False)
+            conv: nn.Conv2d | nn.ConvTranspose2d = nn.ConvTranspose2d(cin, cout, 3, 2, bias=False)
         else:
             conv = nn.Conv2d(cin, cout, 3, padding=1, bias=False)
         nn.init.kaiming_normal_(conv.weight)
         norm, act = norm_act(cout)
-        self.mix = nn.Sequential(conv, norm, *([nn.Dropout(dropout)] if dropout else []), act)
+        self.mix = nn.Sequential(
+            *(conv, norm, *([nn.Dropout(dropout)] if dropout else []), act), *([Crop()] if kind == "deconv" else [])
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         if self.kind == "bilinear-wide":

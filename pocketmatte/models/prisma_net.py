@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from pocketmatte.models.decoders import Deconv
+from pocketmatte.models.decoders import Crop
 from pocketmatte.models.portrait_model import PortraitModel
 from pocketmatte.models.registry import register
 
@@ -52,7 +52,7 @@ class PrismaNet(PortraitModel):
             cin = cout
         self.up, self.mix = nn.ModuleList(), nn.ModuleList()
         for cout in widths[-2::-1]:
-            self.up.append(Deconv(cin, cout))
+            self.up.append(nn.Sequential(nn.ConvTranspose2d(cin, cout, 3, 2), Crop()))
             self.mix.append(nn.Sequential(*(Residual(cout) for _ in range(3))))
             cin = cout
         self.head = nn.Conv2d(cin, 1, 1)

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from pocketmatte.core import PocketmatteError
 from pocketmatte.models.blocks import upsample2
-from pocketmatte.models.decoders import Deconv
+from pocketmatte.models.decoders import Crop
 from pocketmatte.models.portrait_model import PortraitModel
 from pocketmatte.models.registry import register
 
@@ -72,7 +72,8 @@ class UpBottleneck(nn.Module):
         self.branch = nn.Sequential(
             nn.Conv2d(cin, first, 1),
             activation(first, act),
-            Deconv(first, 8),
+            nn.ConvTranspose2d(first, 8, 3, 2),
+            Crop(),
             activation(8, act),
             nn.Conv2d(8, cout, 1),
         )

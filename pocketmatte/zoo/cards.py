@@ -1,6 +1,6 @@
 """Cards of the reference architectures: what each costs, known without torch and without weights.
 
-``architectures.json`` is written by ``benchmarks/cards.py`` from the networks themselves; a test compares them.
+``architectures.json`` is written by ``benchmarks/architectures.py`` from the networks themselves; a test compares them.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def test_only_operators_that_mobile_delegates_take(network):
     kinds = {type(m).__name__ for m in model.modules() if not list(m.children())}
     allowed = {"Conv2d", "ConvTranspose2d", "BatchNorm2d", "ReLU", "ReLU6", "Identity", "Sigmoid", "Upsample"}
     # the zoo's networks resize by a function; PReLU leaves their exports as ReLU (test_zoo_models.py reads the files)
-    assert kinds <= allowed | ({"Deconv", "PReLU"} if name in PUBLISHED else set())
+    assert kinds <= allowed | ({"Crop", "PReLU"} if name in PUBLISHED else set())
     for module in model.modules():
         if isinstance(module, torch.nn.Upsample):
             assert (module.mode, module.align_corners) == ("bilinear", False)

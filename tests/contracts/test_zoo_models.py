@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from pocketmatte.export.rewrites_torch import fold_batch_norm
 from pocketmatte.export.wrap import count_macs, count_parameters, input_names
 from pocketmatte.models import create_model, mobilenet
 from pocketmatte.models.checkpoint import load_matching, save_weights
@@ -15,7 +16,7 @@ from pocketmatte.models.decoders import UpBlock
 from pocketmatte.models.deeplab import DeepLab
 from pocketmatte.models.portrait_model import rounded
 from pocketmatte.models.portrait_net import Up
-from pocketmatte.models.sinet import Entry, SqueezeModule
+from pocketmatte.models.sinet import LEVEL2, LEVEL3, Entry, SqueezeModule
 from pocketmatte.models.slim_net import UpBottleneck
 from pocketmatte.zoo.cards import list_cards
 from tests.contracts.published import PUBLISHED
@@ -182,6 +183,21 @@ def test_litert_agrees_and_has_only_listed_operators(tmp_path):
     np.testing.assert_allclose(found["alpha"].transpose(0, 3, 1, 2), alpha, atol=2e-5)
 
 
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_export_folds_every_batch_norm_that_follows_a_convolution(name):
+    """Those of transposed convolutions too; what is left in SINet stands after sums and concatenations."""
+    network = stirred(name)
+    folded, count = fold_batch_norm(network)
+    rest = sum(isinstance(m, nn.BatchNorm2d) for m in folded.modules())
+    assert count + rest == sum(isinstance(m, nn.BatchNorm2d) for m in network.modules())
+    assert rest == (len(LEVEL2) + len(LEVEL3) + 3 if name == "sinet" else 0)
+    torch.manual_seed(1)
+    _, before = answer(network)
+    torch.manual_seed(1)
+    _, after = answer(folded.eval())
+    np.testing.assert_allclose(after, before, atol=2e-5)
+
+
 def test_deeplab_trains_at_stride_16_and_answers_at_8():
     network = create_model("deeplab-mnv2")
     x = torch.randn(2, 3, 64, 64)
@@ -223,7 +239,7 @@ def test_widths_follow_the_rule_of_mobilenet():
 
 
 def test_cards_of_the_zoo_say_what_the_networks_are():
-    """zoo/architectures.json is read without torch; `python benchmarks/cards.py` writes it."""
+    """zoo/architectures.json is read without torch; `python -m benchmarks.architectures` writes it."""
     cards = {card.name: card for card in list_cards()}
     assert set(cards) == set(PUBLISHED)
     for name, card in cards.items():

@@ -1,0 +1,105 @@
+"""Fill the tables of docs/zoo.md from ``results/zoo.csv``, ``results/zoo_originals.csv`` and the cards.
+
+Run:  python -m benchmarks.zoo_tables [--check]      (--check writes nothing and fails when the page is stale)
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+
+from pocketmatte.zoo.cards import list_cards
+
+ROOT = Path(__file__).parent.parent
+SETS = ("real", "street", "closeup")
+Row = dict[str, str]
+
+
+def _rows(file: str) -> list[Row]:
+    path = ROOT / "results" / file
+    if not path.exists():
+        return []
+    with path.open(newline="") as opened:
+        return list(csv.DictReader(opened))
+
+
+def _grid(head: list[str], body: list[list[str]]) -> str:
+    rule = ["---", *("---:" for _ in head[1:])]
+    return "\n".join("| " + " | ".join(line) + " |" for line in [head, rule, *body])
+
+
+def _scores(row: Row) -> list[str]:
+    return [f"{float(row[f'{s}_miou']):.4f} / {float(row[f'{s}_biou']):.3f}" if row[f"{s}_miou"] else "-" for s in SETS]
+
+
+def _number(text: str, form: str = "{:.2f}", scale: float = 1.0) -> str:
+    return form.format(float(text) * scale) if text else "-"
+
+
+def architectures() -> str:
+    """What every architecture costs."""
+    body = []
+    for card in list_cards():
+        size = "x".join(map(str, card.input))
+        body.append([f"`{card.name}`", size, f"{card.parameters:,}", f"{card.macs / 1e6:,.0f} M", card.summary])
+    return _grid(["name", "input", "parameters, folded", "multiply-adds", ""], body)
+
+
+def trained() -> str:
+    """What was measured of the trained ones."""
+    body = []
+    for row in _rows("zoo.csv"):
+        void = " (void)" if row["void"] else ""
+        body.append(
+            [
+                f"`{row['model']}`",
+                f"{int(row['samples'] or 0):,}",
+                f"{int(row['bytes']) / 1e6:.2f} MB",
+                *_scores(row),
+                _number(row["empty_alpha"], "{:.4f}"),
+                _number(row["jitter_mad"], "{:.1f}", 1e3),
+                f"{_number(row['ms_1'])} / {_number(row['ms_2'])}{void}",
+                _number(row["ratio_1"]),
+            ]
+        )
+    if not body:
+        return "No network of the zoo has been trained long enough to be measured yet."
+    head = ["ours", "samples seen", "fp16 file", *(f"{s}: mIoU / boundary" for s in SETS)]
+    head += ["nobody there: mean alpha", "jitter x 1000", "ms, 1 / 2 threads", "ratio to the peer"]
+    return _grid(head, body)
+
+
+def originals() -> str:
+    """The released files of the originals on the same pictures, and what was claimed."""
+    body = []
+    for row in _rows("zoo_originals.csv"):
+        cost = f"{int(row['params']):,} / {int(row['macs']):,} M"
+        speed = f"{_number(row['ms_1'], '{:.1f}')} / {_number(row['ms_2'], '{:.1f}')}"
+        cells = [row["released"], cost, *_scores(row), _number(row["jitter_mad"], "{:.1f}"), speed]
+        body.append([f"`{row['model']}`", *cells, _number(row["ratio_1"], "{:.1f}"), row["claimed"] or "-"])
+    head = ["original", "released file", "parameters / multiply-adds", *(f"{s}: mIoU / boundary" for s in SETS)]
+    return _grid([*head, "jitter x 1000", "ms, 1 / 2 threads", "ratio to the peer", "*claimed*"], body)
+
+
+TABLES = {"zoo-architectures": architectures, "zoo-trained": trained, "zoo-originals": originals}
+
+
+def main() -> int:
+    """Write or check the page; 1 when a check fails."""
+    page = ROOT / "docs" / "zoo.md"
+    text = old = page.read_text()
+    for name, table in TABLES.items():
+        begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        before, rest = text.split(begin, 1)
+        text = f"{before}{begin}{table()}\n{end}{rest.split(end, 1)[1]}"
+    if "--check" not in sys.argv[1:]:
+        page.write_text(text)
+    elif text != old:
+        print("docs/zoo.md is not what results/ says: python -m benchmarks.zoo_tables")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -50,11 +50,7 @@ class Bench:
             return row
         if time.monotonic() > self.deadline:
             return None
-        config = check(config, config.name)
-        wanted = (config.data, config.label_teacher)
-        known = self._pictures[1] if self._pictures and self._pictures[0] == wanted else None
-        trainer = Trainer(config, folder, self.data, _tell(config.name), self.accelerator, known)
-        self._pictures = wanted, trainer.pictures
+        trainer = self._trainer(config, folder)
         trainer.resume()
         if not trainer.run(self.deadline):
             return None
@@ -64,6 +60,24 @@ class Bench:
         row |= {"samples": trainer.state.seen, "minutes": round(trainer.state.seconds / 60, 1)}
         finished.write_text(json.dumps(row) + "\n")
         return row
+
+    def start(self, config: TrainConfig, folder: Path) -> nn.Module:
+        """The network that a fresh run of ``config`` in ``folder`` would train (pruned, if it is to be)."""
+        return self._trainer(config, folder).network
+
+    def _trainer(self, config: TrainConfig, folder: Path) -> Trainer:
+        config = check(config, config.name)
+        wanted = (config.data, config.label_teacher)
+        known = self._pictures[1] if self._pictures and self._pictures[0] == wanted else None
+        trainer = Trainer(config, folder, self.data, _tell(config.name), self.accelerator, known)
+        self._pictures = wanted, trainer.pictures
+        return trainer
+
+    def pictures(self, config: TrainConfig, folder: Path) -> Pictures:
+        """What the run of ``config`` in ``folder`` learns from and is scored on."""
+        if self._pictures and self._pictures[0] == (config.data, config.label_teacher):
+            return self._pictures[1]
+        return self._trainer(config, folder).pictures
 
 
 def _tell(name: str) -> Any:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
@@ -232,6 +234,130 @@ def harmonize() -> str:
     return grid(["foreground PSNR, dB", *ways.values()], body)
 
 
+def ablation() -> str:
+    """What each loss brought: mean over seeds and half their range; one block per proxy."""
+    proxies: dict[tuple[str, ...], dict[str, list[Row]]] = {}
+    for row in rows("ablation.csv"):
+        proxy = tuple(row[key] for key in ("net", "size", "samples", "people"))
+        proxies.setdefault(proxy, {}).setdefault(row["row"], []).append(row)
+    body = []
+    for (net, size, samples, _), found in proxies.items():
+        for name, seeds in found.items():
+            cells = []
+            for key, digits in (("score", 4), ("miou", 4), ("biou", 4), ("empty", 4), ("flicker", 2)):
+                values = [float(seed[key]) for seed in seeds]
+                spread = f" ± {(max(values) - min(values)) / 2:.{digits}f}" if len(values) > 1 else ""
+                cells.append(f"{sum(values) / len(values):.{digits}f}{spread}")
+            body.append([name, f"{net}, {size} px, {int(samples):,}", str(len(seeds)), *cells])
+    head = ["losses", "network, size, samples", "seeds", "score", "mIoU", "boundary IoU", "alpha on empty", "flicker"]
+    return grid(head, body)
+
+
+def pruning() -> str:
+    """Accuracy and cost as channels go."""
+    body = []
+    for row in rows("prune.csv"):
+        name = f"`{row['model']}`" + (f", {row['importance']} {float(row['share']):.0%}" if row["importance"] else "")
+        cost = [f"{int(row['macs']) / 1e6:.0f} M", f"{int(row['parameters']) / 1e3:.0f} k"]
+        scores = [f"{float(row[key]):.4f}" for key in ("score_pruned", "score", "miou", "biou")]
+        body.append([name, *cost, _milliseconds(row), *scores])
+    head = ["network, removed", "multiply-adds", "parameters", "ms, 1 thread"]
+    return grid([*head, "score as cut", "score fine-tuned", "mIoU", "boundary IoU"], body)
+
+
+def search() -> str:
+    """The candidates of the architecture search."""
+    body = []
+    for row in rows("search.csv"):
+        spread = f" ± {float(row['half_range']):.4f}" if row.get("seeds", "") not in ("", "1") else ""
+        score = [f"{float(row[key]):.4f}" if row.get(key) else "-" for key in ("score", "miou", "biou")]
+        cost = [f"{int(row['macs']) / 1e6:.0f} M", f"{int(row['parameters']) / 1e3:.0f} k"]
+        body.append([row["question"], NAMES.get(row["name"], row["name"]), row["note"], *cost, _milliseconds(row)])
+        body[-1] += [score[0] + spread, *score[1:]]
+    head = ["question", "candidate", "", "multiply-adds", "parameters", "ms, 1 thread"]
+    return grid([*head, "score", "mIoU", "boundary IoU"], body)
+
+
+def _milliseconds(row: Row) -> str:
+    """Fastest and median run, and whether the row is void."""
+    if not row.get("min_ms"):
+        return "-"
+    return f"{row['min_ms']} (median {row['median_ms']}" + (", void)" if row["void"] else ")")
+
+
+def bench() -> str:
+    """Network and whole frame of the newest run of each model, with the load it met."""
+    newest: dict[tuple[str, ...], Row] = {}
+    for row in rows("bench.csv"):
+        if row["part"] in ("network", "chain") and not row["minute"]:
+            newest[tuple(row[k] for k in ("device", "file", "runtime", "threads", "part", "frame"))] = row
+    body = []
+    for row in newest.values():
+        void = " (void)" if row["void"] else ""
+        cells = [row["runtime"], row["threads"], f"{row['part']} {row['frame']}".strip()]
+        times = [f"{float(row[k]):.1f}" for k in ("min_ms", "p50_ms", "p95_ms") if row[k]]
+        cells += [*times[:1], times[1] + void, *times[2:], f"{float(row['spread']):.0%}", row["ratio"]]
+        memory = f"{float(row['rss_mb']):.0f}" if row["rss_mb"] else "-"
+        body.append([f"`{row['file']}`", *cells, memory, f"{float(row['size_mb']):.2f}", row["load"], row["date"]])
+    head = ["file", "runtime", "threads", "part", "min ms", "median ms", "p95 ms", "spread", "ratio"]
+    return grid([*head, "RSS MB", "file MB", "load", "date"], body)
+
+
+def transfer() -> str:
+    """The micro-models of the GPU-transfer study."""
+    body = []
+    for row in json.loads((RESULTS / "gpu_transfer.json").read_text())["models"]:
+        shapes = ["x".join(map(str, row[k])) for k in ("input", "output")]
+        cells = [f"{row[k]:,}" for k in ("parameters", "file_bytes", "output_bytes")]
+        times = [_processor_time(row[k]) for k in ("run", "decode")]
+        body.append([f"`{row['name']}`", *shapes, *cells, *times, "yes" if row["exact"] else "NO"])
+    head = ["micro-model", "input", "output", "parameters", "file, bytes", "output, bytes"]
+    return grid([*head, "run, ms", "decode, ms", "exact"], body)
+
+
+def transfer_method() -> str:
+    """How, where and when the study was measured."""
+    found = json.loads((RESULTS / "gpu_transfer.json").read_text())
+    load = f", load average {found['load']:.1f}" if found["load"] is not None else ""
+    return f"Smallest value; {found['method']}. {found['device']}{load}, {found['date']}, commit {found['commit']}."
+
+
+def sweep() -> str:
+    """Time of a lone convolution, one property changed at a time."""
+    found = json.loads((RESULTS / "gpu_transfer.json").read_text())["sweep"]
+    body = [
+        [
+            f"{r['side']}x{r['side']}",
+            f"{r['kernel']}x{r['kernel']}",
+            str(r["stride"]),
+            str(r["channels"]),
+            f"{r['macs'] / 1e6:.1f}",
+            _processor_time(r),
+            f"{r['macs'] / 1e6 / r['min_ms']:.1f}",
+        ]
+        for r in found
+    ]
+    return grid(["picture", "kernel", "stride", "channels", "M multiplications", "ms", "M per ms"], body)
+
+
+def exponents() -> str:
+    """Measured growth of time beside the rule of thumb: over all cases, and between the two with the most work."""
+    document = json.loads((RESULTS / "gpu_transfer.json").read_text())
+    rule = {"side": "2", "kernel": "2", "stride": "-2", "channels": "2"}
+    base = document["sweep"][0]
+    body = []
+    for key, slope in document["exponents"].items():
+        mine = [r for r in document["sweep"] if all(r[k] == base[k] for k in rule if k != key)]
+        less, most = sorted(mine, key=lambda r: float(r["macs"]))[-2:]
+        steep = math.log(most["min_ms"] / less["min_ms"]) / math.log(most[key] / less[key])
+        body.append([key, rule[key], f"{slope:.2f}", f"{steep:.2f} ({key} {less[key]} to {most[key]})"])
+    return grid(["property", "rule", "all cases", "the two with the most work"], body)
+
+
+def _processor_time(row: dict[str, Any]) -> str:
+    return f"{row['min_ms']:.3f}" + (" (void)" if row["void"] else "")
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "accuracy": accuracy,
     "video": video,
@@ -244,6 +370,14 @@ TABLES: dict[str, Callable[[], str]] = {
     "cost": cost,
     "harmonize": harmonize,
     "green": green,
+    "ablation": ablation,
+    "pruning": pruning,
+    "search": search,
+    "bench": bench,
+    "transfer": transfer,
+    "transfer-method": transfer_method,
+    "sweep": sweep,
+    "exponents": exponents,
 }
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 

@@ -11,6 +11,7 @@ import numpy as np
 from pocketmatte.core import Frame, PocketmatteError, Size
 from pocketmatte.io.live import SinkRequest
 from pocketmatte.io.window_bar import BAR, Bar, Slider
+from pocketmatte.ops.resize import resize
 
 if TYPE_CHECKING:
     import pygame
@@ -73,11 +74,8 @@ class Window:
         if not self._open:
             raise PocketmatteError("the window was closed")
         pygame = self._pygame
-        height, width = frame.size
-        picture = pygame.image.frombuffer(np.ascontiguousarray(frame.image), (width, height), "RGB")
-        if frame.size != self.shown:
-            picture = pygame.transform.smoothscale(picture, (self.shown.width, self.shown.height))
-        self._screen.blit(picture, (0, 0))
+        shown = np.ascontiguousarray(resize(frame.image, self.shown))
+        self._screen.blit(pygame.image.frombuffer(shown, (self.shown.width, self.shown.height), "RGB"), (0, 0))
         for number, line in enumerate(self.status):
             self._label(line, 8, 8 + number * _TEXT, self._font)
         self._draw_bar()
@@ -106,7 +104,11 @@ class Window:
         found: list[Event] = []
         if not self._open:
             return found
-        moved: list[Slider | None] = []
+
+        def moved(slider: Slider | None) -> None:
+            if slider is not None:
+                found.append(Event("slide", slider.name, slider.value))
+
         for event in pygame.event.get():
             if event.type == pygame.QUIT:
                 found.append(Event("quit"))
@@ -117,16 +119,15 @@ class Window:
                     found.append(Event("key", name))
                 elif self._bar is not None and arrow[0] < len(self._bar.sliders):
                     slider = self._bar.sliders[arrow[0]]
-                    moved.append(slider if slider.move(slider.value + arrow[1] * slider.step) else None)
+                    moved(slider if slider.move(slider.value + arrow[1] * slider.step) else None)
             elif self._bar is None:
                 continue
             elif event.type == pygame.MOUSEBUTTONDOWN:
-                moved.append(self._bar.press(*event.pos))
+                moved(self._bar.press(*event.pos))
             elif event.type == pygame.MOUSEMOTION and event.buttons[0]:
-                moved.append(self._bar.drag(event.pos[0]))
+                moved(self._bar.drag(event.pos[0]))
             elif event.type == pygame.MOUSEBUTTONUP:
                 self._bar.release()
-        found += [Event("slide", slider.name, slider.value) for slider in moved if slider is not None]
         return found
 
     def wanted(self) -> bool:

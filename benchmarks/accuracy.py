@@ -54,7 +54,7 @@ def score(pipeline: Pipeline, data: Path) -> Found:
 
 def set_rows(found: Found) -> list[Row]:
     """One row a set: means over its pictures."""
-    rows = []
+    rows: list[Row] = []
     for name, report in found.items():
         values = report.to_dict()
         if isinstance(report, EmptyReport):

@@ -42,7 +42,7 @@ def summarise(milliseconds: Sequence[float], first_ms: float | None = None) -> S
 
 
 def interleave(
-    steps: Sequence[Callable[[], None]],
+    steps: Sequence[Callable[[], object]],
     rounds: int,
     warm_up: int = WARM_UP,
     clock: Callable[[], float] = time.perf_counter,

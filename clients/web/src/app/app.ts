@@ -1,0 +1,237 @@
+/** The app: what the controls do. */
+
+import { encodePng } from "../effects/png";
+import { Engine } from "../engine/client";
+import { ENGINE, type Site, absolute, bestPlacement, readSite } from "../engine/site";
+import type { Backdrop, LookKind, Scene } from "../render/scene";
+import { type PaintedBackdrop, ownBackdrop, painted } from "./backdrops";
+import { Camera, type Facing } from "./camera";
+import { byId } from "./dom";
+import { Loop } from "./loop";
+import { type Container, Recorder, save } from "./recorder";
+import { DEFAULTS, FILTERS, type FilterKind, LOOKS, type Settings, nextOf } from "./settings";
+import { type Matted, Stage } from "./stage";
+
+const STILL_SIDE = 4096;
+
+export class App {
+  readonly settings: Settings = { ...DEFAULTS };
+  readonly backdrops: PaintedBackdrop[] = painted();
+  readonly engine = new Engine();
+  readonly camera = new Camera();
+  readonly loop = new Loop(this.engine, this.camera);
+  readonly recorder = new Recorder();
+  readonly stage: Stage;
+  site: Site | null = null;
+  placement = "";
+  private image: Backdrop = this.backdrops[0];
+  private clip: Backdrop = this.backdrops[3];
+  private still: Matted | null = null;
+  private shown = false;
+  private wanted: ((matted: Matted) => void) | null = null;
+  private loading: Promise<void> | null = null;
+  private busy: Promise<void> = Promise.resolve();
+
+  constructor(private readonly query: URLSearchParams, readonly changed: () => void) {
+    this.stage = new Stage(byId("output"), this.engine, (text) => this.say(text), query.get("renderer"));
+    this.stage.clear();
+  }
+
+  say(text: string): void {
+    byId("status").textContent = text;
+  }
+
+  /** Run something whose failure the user should read. */
+  async attempt(action: () => unknown): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      this.say(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  loadModel(name?: string): Promise<void> {
+    this.loading = this.load(name);
+    return this.loading;
+  }
+
+  private async load(name?: string): Promise<void> {
+    this.site ??= await readSite();
+    const model = this.site.models.find((m) => m.name === name) ?? this.site.models[0];
+    this.say(`Loading ${model.name}…`);
+    const harmonizer = this.site.harmonizer && absolute(this.site.harmonizer);
+    const best = await bestPlacement(this.query);
+    const { placement } = await this.engine.ask({ kind: "load", engine: ENGINE, model: absolute(model.spec), harmonizer, ...best });
+    this.placement = `${model.name}, ${placement.accelerator}${placement.threads > 1 ? ` × ${placement.threads}` : ""}`;
+    this.say(`${model.name} is ready.`);
+    if (this.still) await this.matteStill(this.still.frame);
+  }
+
+  async openCamera(facing: Facing = this.camera.facing): Promise<void> {
+    byId("start").hidden = true;
+    this.loop.stop();
+    this.stage.clear();
+    this.stage.reset();
+    this.dropStill();
+    try {
+      await Promise.all([this.camera.open(facing, Number(byId<HTMLSelectElement>("resolution").value)), this.loading]);
+    } catch (error) {
+      byId("start").hidden = false;
+      throw error;
+    }
+    this.camera.onEnd(() => {
+      this.loop.stop();
+      this.say("The camera has stopped.");
+    });
+    this.setMirrored(facing === "user");
+    void this.attempt(() => this.loop.start((matted) => this.show(matted, true)));
+  }
+
+  setMirrored(mirrored: boolean): void {
+    this.settings.mirrored = mirrored;
+    this.changed();
+    this.refresh();
+  }
+
+  async openPhoto(file: File): Promise<void> {
+    let frame: ImageBitmap;
+    try {
+      frame = await createImageBitmap(file, { imageOrientation: "from-image" });
+      const side = Math.max(frame.width, frame.height);
+      if (side > STILL_SIDE) {
+        const scale = STILL_SIDE / side;
+        const size = { resizeWidth: Math.round(frame.width * scale), resizeHeight: Math.round(frame.height * scale) };
+        frame = await createImageBitmap(frame, { ...size, resizeQuality: "high" });
+      }
+    } catch {
+      throw new Error(`${file.name} cannot be opened: expected a picture that this browser can read.`);
+    }
+    byId("start").hidden = true;
+    this.loop.stop();
+    this.camera.close();
+    this.stage.clear();
+    this.dropStill();
+    await this.loading;
+    this.settings.mirrored = false;
+    this.changed();
+    await this.matteStill(frame);
+  }
+
+  private async matteStill(frame: ImageBitmap): Promise<void> {
+    this.still = await this.engine.ask({ kind: "see", frame, live: false }, [frame]);
+    await this.show(this.still, false);
+  }
+
+  private dropStill(): void {
+    this.still?.frame.close();
+    this.still = null;
+    this.shown = false;
+  }
+
+  private backdrop(): Backdrop {
+    const chosen = this.settings.look === "video" ? this.clip : this.image;
+    if ("at" in chosen) (chosen as PaintedBackdrop).at(performance.now() / 1000);
+    return chosen;
+  }
+
+  private async show(matted: Matted, live: boolean): Promise<void> {
+    const scene = await this.stage.scene(matted, this.settings, this.backdrop(), live);
+    this.stage.draw(scene);
+    this.shown = true;
+    const wanted = this.wanted;
+    this.wanted = null;
+    if (wanted) wanted({ ...matted, frame: await createImageBitmap(matted.frame) });
+  }
+
+  /** Settings have changed: a photo is drawn anew, the camera shows it with its next frame. */
+  refresh(): void {
+    if (this.still) this.busy = this.busy.then(() => this.attempt(() => this.still && this.show(this.still, false)));
+  }
+
+  setLook(look: LookKind): void {
+    this.settings.look = look;
+    this.stage.reset();
+    this.update(LOOKS.find(([value]) => value === look)![1]);
+  }
+
+  setFilter(filter: FilterKind): void {
+    this.settings.filter = filter;
+    this.stage.reset();
+    this.update(`Filter: ${FILTERS.find(([value]) => value === filter)![1]}`);
+  }
+
+  nextFilter = (): void => this.setFilter(nextOf(FILTERS, this.settings.filter));
+  nextLook = (): void => this.setLook(nextOf(LOOKS, this.settings.look));
+
+  update(text: string): void {
+    this.say(text);
+    this.changed();
+    this.refresh();
+  }
+
+  setBackdrop(backdrop: Backdrop, moving: boolean): void {
+    if (moving) this.clip = backdrop;
+    else this.image = backdrop;
+    this.setLook(moving ? "video" : "image");
+  }
+
+  async ownBackdrop(file: File): Promise<void> {
+    const { backdrop, moving } = await ownBackdrop(file);
+    this.setBackdrop(backdrop, moving);
+  }
+
+  /** What is shown as a PNG: the cut-out with straight alpha for the transparent look, else the whole picture. */
+  async snapshot(filter: FilterKind = this.settings.filter, name = "pocketmatte"): Promise<void> {
+    const scene = await this.snapshotScene(filter);
+    const { width, height } = scene.frame;
+    let file: Blob;
+    if (scene.look === "transparent") file = await encodePng(this.stage.renderer.cutout(scene), width, height);
+    else {
+      const canvas = Object.assign(document.createElement("canvas"), { width, height });
+      const context = canvas.getContext("2d")!;
+      this.stage.renderer.draw(scene, context);
+      file = await encodePng(context.getImageData(0, 0, width, height).data, width, height);
+    }
+    scene.frame.close();
+    save(file, `${name}.png`);
+    this.say(`Saved ${name}.png.`);
+  }
+
+  private async snapshotScene(filter: FilterKind): Promise<Scene> {
+    const matted = this.still ?? (await this.nextShown());
+    const frame = await createImageBitmap(matted.frame);
+    return this.stage.scene({ ...matted, frame }, this.settings, this.backdrop(), false, filter);
+  }
+
+  /** A copy of the next frame of the camera with its matte; the loop closes its own. */
+  private nextShown(): Promise<Matted> {
+    if (!this.loop.running) throw new Error("There is no picture yet: start the camera or open a photo.");
+    return new Promise((resolve) => {
+      this.wanted = resolve;
+    });
+  }
+
+  /** As a long press does: light the person like the background, with the network, and save. */
+  async harmonise(): Promise<void> {
+    if (!["color", "image", "video"].includes(this.settings.look)) this.setLook("image");
+    this.say("Harmonising…");
+    await this.snapshot("harmonize", "pocketmatte-harmonised");
+  }
+
+  toggleRecording(): void {
+    if (this.recorder.running) {
+      this.recorder.stop();
+    } else {
+      if (!this.shown) throw new Error("There is nothing to record yet: start the camera.");
+      const container = byId<HTMLSelectElement>("container").value as Container;
+      this.recorder.start(this.stage.canvas, container, (file, extension) => {
+        save(file, `pocketmatte.${extension}`);
+        this.say(`Saved pocketmatte.${extension}.`);
+      });
+      this.say("Recording…");
+    }
+    this.changed();
+  }
+
+  switchCamera = (): Promise<void> => this.openCamera(this.camera.facing === "user" ? "environment" : "user");
+}

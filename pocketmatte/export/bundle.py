@@ -21,7 +21,7 @@ from pocketmatte.core import PocketmatteError, Size, UInt8Image
 from pocketmatte.export.bounds import HALF_MAX, bounds_for, judge
 from pocketmatte.export.candidate import Candidate, TorchSession
 from pocketmatte.export.certificate import head, table, verdict
-from pocketmatte.export.certify import compare, largest_activation, refer, summary
+from pocketmatte.export.certify import Reference, compare, largest_activation, refer, summary
 from pocketmatte.export.convert import Workshop, source_spec
 from pocketmatte.export.coreml_check import MilSession
 from pocketmatte.export.describe import draft_spec
@@ -40,6 +40,7 @@ from pocketmatte.spec import ModelSpec, WeightFile, sha256_of
 
 # largest alpha difference from the golden vector; what is stored in 8 bits is judged by its certificate instead
 BOUND = {"fp32": 1e-4, "fp16": 2e-2, "dynamic": 0.3, "int8": 0.3}
+MIXES = (0.5, 0.25)  # shares of int8's error that mixed precision aims at, one after the other
 
 
 @dataclass(frozen=True)
@@ -105,36 +106,18 @@ def _certified(shop: Workshop, jobs: list[Job], notes: list[str]) -> tuple[dict[
     rows, kept = [], []
     for job in jobs:
         parts = shop.make(job)
-        path = parts[0]
-        if path.suffix == ".tflite":
-            add_metadata(path, draft)
-        session, spec = _open(path, job, draft)
-        shop.tell(f"certify {job.file}")
-        row = compare(Candidate(session, spec), reference)
-        placement = session.describe()
-        session.close()
-        if job.precision == "fp16":
-            row["range"] = largest
-        tolerant = request.allow_drop if job.precision in ("dynamic", "int8") else None
-        reasons, strictly = (judge(row, bounds_for(job.precision, drop)) for drop in (tolerant, None))
-        entry = WeightFile(job.file, job.format, sha256_of(path), job.precision, TARGETS[job.format].layout)
-        rows.append(
-            {
-                "file": job.file,
-                "format": job.format,
-                "precision": job.precision,
-                "bytes": sum(p.stat().st_size for p in _files(parts)),
-                "sha256": entry.sha256,
-                "computed_by": f"{placement.runtime} {placement.version}",
-                "verdict": verdict(reasons, strictly),
-                "reasons": reasons,
-                **row,
-            }
-        )
-        if not reasons:
+        entry, row = _examined(shop, job, parts, reference, largest)
+        for share in MIXES if job.precision == "int8" and job.format == "litert" else ():
+            if not row["reasons"]:
+                break
+            layers = shop.mix(job, share)  # before giving up: the layers that lose most stay in float
+            entry, row = _examined(shop, job, parts, reference, largest)
+            row["kept_in_float"] = layers
+        rows.append(row)
+        if not row["reasons"]:
             kept.append((entry, parts))
             if job.format == "edgetpu":
-                kept += _compiled(path, notes)
+                kept += _compiled(parts[0], notes)
     calibration = shop.calibration.describe() if any(j.precision == "int8" for j in jobs) else None
     certificate = {
         **head(draft.name, draft.version, shop.size, reference.pictures.describe(), calibration),
@@ -146,6 +129,37 @@ def _certified(shop: Workshop, jobs: list[Job], notes: list[str]) -> tuple[dict[
         "files": rows,
     }
     return certificate, kept
+
+
+def _examined(
+    shop: Workshop, job: Job, parts: list[Path], reference: Reference, largest: float
+) -> tuple[WeightFile, dict[str, Any]]:
+    """The file's entry for the spec and its row of the certificate; a .tflite gets its metadata first."""
+    path, draft, request = parts[0], shop.draft, shop.request
+    if path.suffix == ".tflite":
+        add_metadata(path, draft)
+    session, spec = _open(path, job, draft)
+    shop.tell(f"certify {job.file}")
+    found = compare(Candidate(session, spec), reference)
+    placement = session.describe()
+    session.close()
+    if job.precision == "fp16":
+        found["range"] = largest
+    tolerant = request.allow_drop if job.precision in ("dynamic", "int8") else None
+    reasons, strictly = (judge(found, bounds_for(job.precision, drop)) for drop in (tolerant, None))
+    entry = WeightFile(job.file, job.format, sha256_of(path), job.precision, TARGETS[job.format].layout)
+    row = {
+        "file": job.file,
+        "format": job.format,
+        "precision": job.precision,
+        "bytes": sum(p.stat().st_size for p in _files(parts)),
+        "sha256": entry.sha256,
+        "computed_by": f"{placement.runtime} {placement.version}",
+        "verdict": verdict(reasons, strictly),
+        "reasons": reasons,
+        **found,
+    }
+    return entry, row
 
 
 def _compiled(path: Path, notes: list[str]) -> list[Any]:

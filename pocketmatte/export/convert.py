@@ -14,6 +14,7 @@ from torch import nn
 from pocketmatte.core import PocketmatteError, Size
 from pocketmatte.export.candidate import Candidate, TorchSession
 from pocketmatte.export.coreml import to_coreml
+from pocketmatte.export.flatbuffer_names import module_of
 from pocketmatte.export.litert import to_litert
 from pocketmatte.export.onnx import halve_onnx, to_onnx
 from pocketmatte.export.openvino import to_openvino
@@ -21,12 +22,12 @@ from pocketmatte.export.pictures import PictureSet, load_pictures, read_folder
 from pocketmatte.export.quantize import quantize_litert
 from pocketmatte.export.request import Job, Request
 from pocketmatte.export.rewrites import apply_rewrites, rewrite_file
+from pocketmatte.export.sensitivity import matte_difference, mixed_precision, probing
 from pocketmatte.export.tensorrt import to_tensorrt
 from pocketmatte.pipeline.tensors import prepare
 from pocketmatte.spec import ModelSpec
 
-# What the quantiser and int8 kernels want; the float file computes the same before and after.
-INT8_REWRITES = ("split-prior", "pool-to-convolution")
+MIXING = 16  # pictures on which layers are tried in float
 # What --rewrite adds: known cures of what delegates refuse (see pocketmatte.export.residency).
 NETWORK_REWRITES = ("true-dilation", "prelu-to-relu", "head-before-resize")
 FILE_REWRITES = ("merge-pad", "remove-transposes", "pool-to-convolution", "split-prior")
@@ -71,9 +72,23 @@ class Workshop:
         elif job.precision in ("fp16", "dynamic"):
             quantize_litert(self._plain, path, "fp16" if job.precision == "fp16" else "dynamic")
         else:
-            ready = self.folder / ".ready.tflite"
-            rewrite_file(self._plain, ready, INT8_REWRITES)
-            quantize_litert(ready, path, "int8-io" if job.format == "edgetpu" else "int8", self.samples())
+            quantize_litert(self._plain, path, "int8-io" if job.format == "edgetpu" else "int8", self.samples())
+
+    def mix(self, job: Job, share: float) -> list[str]:
+        """Write the int8 file of ``job`` again with those layers in float that bring its error down to ``share``.
+
+        The error is the mean difference from the float file on some of the calibration pictures, so that nothing is
+        fitted to the pictures of the certificate. Returns the modules whose layers stay in float.
+        """
+        self.tell(f"{job.file}: mixed precision, {share:.0%} of the error")
+        few = [sample for sample, _ in zip(self.samples(), range(MIXING), strict=False)]
+        with probing(self._plain, self.samples(), matte_difference(self._plain, few)) as prober:
+            found = mixed_precision(prober, share * prober.loss())
+            kept = found.keep_float
+            if kept:
+                path, seen = self.folder / job.file, prober.statistics
+                quantize_litert(prober.plain, path, "mixed", None, kept, statistics=seen)
+        return sorted({module_of(name) or name for name in kept})
 
     @cached_property
     def _plain(self) -> Path:

@@ -129,7 +129,7 @@ def training(spec: Spec, name: str) -> str:
         f"{devices.get(made['device'], made['device'])}."
     ]
     if found := made.get("validation"):
-        text.append("Best validation: " + ", ".join(f"{key} {value:.4g}" for key, value in found.items()) + ".")
+        text.append("Best validation: " + ", ".join(f"{key} {float(value):.4g}" for key, value in found.items()) + ".")
     if (folder / "config.json").is_file():
         config = json.loads((folder / "config.json").read_text())
         stages = ", ".join(f"{s['samples']:,} samples at {s['size']} pixels" for s in config["stages"])
@@ -156,6 +156,9 @@ def training(spec: Spec, name: str) -> str:
 def card(name: str) -> str:
     """The whole page."""
     spec, folder = read_spec(name)
+    for file in ("accuracy.csv", "slice_scores.csv", "pictures.csv", "video.csv"):
+        if name not in {row["model"] for row in rows(file)}:
+            raise SystemExit(f"results/{file} has no row of {name}: python -m benchmarks.tiers {name} --peers FOLDER")
     note, gallery = RESULTS / name / "notes.md", PICTURES / f"{name}-gallery.jpg"
     parts = [
         f"<!-- written by benchmarks/cards.py: edit that, or results/ -->\n# {name}\n\n{spec['summary']}",

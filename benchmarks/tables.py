@@ -358,6 +358,31 @@ def _processor_time(row: dict[str, Any]) -> str:
     return f"{row['min_ms']:.3f}" + (" (void)" if row["void"] else "")
 
 
+def temporal() -> str:
+    """Flicker, error and lag with and without smoothing in time."""
+    off = {(r["model"], r["clip"]): r for r in rows("temporal.csv") if r["temporal"] == "off"}
+    body = []
+    for row in rows("temporal.csv"):
+        if row["temporal"] == "off":
+            continue
+        before = off[row["model"], row["clip"]]
+        pairs = [f"{100 * float(before[k]):.2f} -> {100 * float(row[k]):.2f}" for k in ("dtssd", "mad")]
+        tail = [f"{float(row['lag']):.2f}", f"{100 * float(row['control_mad']):.2f}"]
+        accepted = "yes" if row["accepted"] == "True" else "no"
+        body.append([f"`{row['model']}`, {row['clip']}", *pairs, *tail, accepted])
+    return grid(["model, clip", "dtSSD x 100", "MAD x 100", "lag, frames", "frozen: MAD x 100", "accepted"], body)
+
+
+def live() -> str:
+    """Stages of one live frame on one core."""
+    body = []
+    for found in json.loads((RESULTS / "live.json").read_text())["models"]:
+        for name, row in found["stages"].items():
+            cells = [str(row[key]) for key in ("min_ms", "median_ms", "iqr_ms")]
+            body.append([f"`{found['model']}`: {name}", *cells])
+    return grid(["model: stage", "min ms", "median ms", "spread ms"], body)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "accuracy": accuracy,
     "video": video,
@@ -367,6 +392,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "latency": latency,
     "stages": stages,
     "clean": clean,
+    "temporal": temporal,
+    "live": live,
     "cost": cost,
     "harmonize": harmonize,
     "green": green,

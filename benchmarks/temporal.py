@@ -91,7 +91,8 @@ def _moved(
         mixed = put[..., :3] + (1 - put[..., 3:]) * ground + rng.normal(0, 3.0, (height, width, 3))
         picture = np.clip(mixed, 0, 255).astype(np.uint8)
         _, coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])
-        frames.append((np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8), np.clip(put[..., 3], 0, 1)))
+        decoded = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
+        frames.append((decoded, np.asarray(np.clip(put[..., 3], 0, 1), np.float32)))
     return frames
 
 

@@ -35,7 +35,7 @@ class StillWatch:
     def is_still(self, guide: UInt8Image) -> bool:
         """Whether ``guide`` uint8 ``[h,w,3]`` shows what the last new one showed; else it becomes the last new one."""
         height, width = (max(1, round(side / CELL)) for side in guide.shape[:2])
-        coarse = cv2.resize(guide.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+        coarse = cv2.resize(guide, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
         self._count += 1
         kept = self._kept
         if kept is not None and kept.shape == coarse.shape and self._count < self._most:

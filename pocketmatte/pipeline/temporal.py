@@ -26,6 +26,7 @@ _COARSE = 16  # cells per side for that
 _PAST = 0.8  # weight of an equally sure past where the picture stands still
 _NOISE = 1.5  # grey levels: the least noise a camera is believed to have
 _TOLERANCE = 3.0  # differences of so many times the noise halve the weight of the past
+_LEVELS = np.arange(256, dtype=np.float32)
 _DOUBT = 0.3  # of two masks, one that says 0.5 counts this much against one that is certain
 
 
@@ -78,13 +79,21 @@ class Temporal:
 
     def _weight(self, alpha: Alpha, past: Alpha, guide: UInt8Image, before: UInt8Image) -> Array:
         assert self.tuning is not None
-        change = cv2.absdiff(guide, before).max(axis=2).astype(np.float32)
-        change = np.asarray(cv2.GaussianBlur(change, (0, 0), 1.0), np.float32)
+        red, green, blue = cv2.split(cv2.absdiff(guide, before))
+        change = np.asarray(cv2.GaussianBlur(cv2.max(cv2.max(red, green), blue), (5, 5), 1.0), np.uint8)
         noise = max(_NOISE, float(np.median(change[::4, ::4])))  # most of a picture stands still, as a rule
         limit = self.tuning.tolerance * noise
-        still = 1 / (1 + (change / limit) ** 4)
-        sure, was_sure = (_DOUBT + (1 - _DOUBT) * np.abs(2 * m - 1) for m in (alpha, past))
-        return np.asarray(self.tuning.past * still * np.minimum(1, was_sure / sure), np.float32)
+        still = np.float32(self.tuning.past) / (1 + (_LEVELS / np.float32(limit)) ** 4)
+        sure, was_sure = _sureness(alpha), _sureness(past)
+        return np.asarray(cv2.LUT(change, still) * np.minimum(was_sure / sure, np.float32(1)), np.float32)
+
+
+def _sureness(alpha: Alpha) -> Array:
+    """1 where a mask says 0 or 1, :data:`_DOUBT` where it says one half."""
+    sureness = np.abs(alpha - np.float32(0.5))
+    sureness *= np.float32(2 * (1 - _DOUBT))
+    sureness += np.float32(_DOUBT)
+    return np.asarray(sureness, np.float32)
 
 
 TEMPORAL: dict[str, Callable[[], Temporal | None]] = {

@@ -34,6 +34,7 @@ class Wishes:
     delegate: str = "cpu"
     tool: Path | None = None
     refine: Refine = "guided"
+    temporal: str = "auto"
     minutes: float | None = None
     profile: bool = False
     out: Path | None = None
@@ -66,7 +67,7 @@ def bench(models: Sequence[str], wishes: Wishes) -> None:
 
 
 def _here(choices: list[Choice], threads: tuple[int, ...], wishes: Wishes) -> Iterable[Row]:
-    plan = Plan(threads, _size(wishes.frame), wishes.rounds, wishes.device, wishes.refine)
+    plan = Plan(threads, _size(wishes.frame), wishes.rounds, wishes.device, wishes.refine, temporal=wishes.temporal)
     if not wishes.minutes:
         return measure(choices, plan, _tell)
     return (row for choice in choices for row in sustain(choice, plan, threads[0], wishes.minutes or 0))

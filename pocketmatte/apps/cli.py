@@ -249,6 +249,7 @@ def bench(
         Path | None, typer.Option(help="On a phone: the benchmark_model to push, if it is not there already.")
     ] = None,
     refine: Annotated[Literal["guided", "bilinear"], typer.Option(help="As in run.")] = "guided",
+    temporal: Annotated[Literal["off", "cuts", "auto"], typer.Option(help="As in run.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="CSV file that rows are added to.")] = None,
     json: AsJson = False,
 ) -> None:
@@ -258,7 +259,7 @@ def bench(
 
     measure(
         models,
-        Wishes(runtime, threads, frame, rounds, device, delegate, tool, refine, minutes, profile, out, json),
+        Wishes(runtime, threads, frame, rounds, device, delegate, tool, refine, temporal, minutes, profile, out, json),
     )
 
 

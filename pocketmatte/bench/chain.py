@@ -44,10 +44,17 @@ class ChainStep:
     def __call__(self) -> None:
         """Process the next frame."""
         frame = next(self._frames)
-        matte = self._pipeline.step(frame, lambda stage, seconds: self.times[stage].append(1e3 * seconds))
+        stages: dict[str, float] = defaultdict(float)
+
+        def observe(stage: str, seconds: float) -> None:
+            stages[stage] += 1e3 * seconds
+
+        matte = self._pipeline.step(frame, observe)
         started = time.perf_counter()
         self._renderer.draw(frame.image, matte)
-        self.times["composite"].append(1e3 * (time.perf_counter() - started))
+        observe("composite", time.perf_counter() - started)
+        for stage, milliseconds in stages.items():
+            self.times[stage].append(milliseconds)
 
 
 def time_networks(subjects: Sequence[Subject], rounds: int) -> list[Parts]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import cv2
@@ -31,6 +31,7 @@ class Plan:
     device: str = "auto"
     refine: Refine = "guided"
     foreground: Foreground = "fast"
+    temporal: str = "auto"
     memory: bool = True
 
     @property
@@ -48,7 +49,7 @@ def measure(choices: Sequence[Choice], plan: Plan, tell: Tell = lambda _: None) 
     shared = provenance()
     rows: list[Row] = []
     for threads in plan.threads:
-        with opened(choices, plan.device, threads, plan.refine, plan.foreground) as subjects, opencv_threads(threads):
+        with open_all(choices, plan, threads) as subjects, opencv_threads(threads):
 
             def networks(subjects: list[Subject] = subjects) -> list[Parts]:
                 return time_networks(subjects, plan.rounds)
@@ -62,6 +63,11 @@ def measure(choices: Sequence[Choice], plan: Plan, tell: Tell = lambda _: None) 
                 memories = [_memory(s, plan, size) for s in subjects]
                 rows += _rows(subjects, found, memories, plan, shared, size, attempts)
     return rows
+
+
+def open_all(choices: Sequence[Choice], plan: Plan, threads: int) -> AbstractContextManager[list[Subject]]:
+    """The pipelines as the plan wants them."""
+    return opened(choices, plan.device, threads, plan.refine, plan.foreground, plan.temporal)
 
 
 @contextmanager
@@ -140,7 +146,8 @@ def row(
     """One row about ``part`` of a subject."""
     choice, placement = subject.choice, subject.pipeline.session.describe()
     pipeline = subject.pipeline
-    way = f"; refine {pipeline.refine}, foreground {pipeline.foreground}" if size else ""
+    steadied = "steadied in time" if pipeline.temporal else "frames on their own"
+    way = f"; refine {pipeline.refine}, foreground {pipeline.foreground}, {steadied}" if size else ""
     return Row(
         shared.date,
         shared.commit,

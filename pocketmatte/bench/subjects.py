@@ -11,6 +11,7 @@ import numpy as np
 
 from pocketmatte.core import PocketmatteError
 from pocketmatte.pipeline.pipeline import Foreground, Pipeline, Refine
+from pocketmatte.pipeline.temporal import make_temporal
 from pocketmatte.runtime.base import RUNTIMES, Session, Tensor, formats_of, installed, open_session, runtime_for
 from pocketmatte.spec import ModelSpec, WeightFile, parts_of
 from pocketmatte.zoo.find import find_model
@@ -92,7 +93,12 @@ def _in_runtime(spec: ModelSpec, named: WeightFile | None, runtime: str) -> list
 
 @contextmanager
 def opened(
-    choices: Sequence[Choice], device: str, threads: int, refine: Refine, foreground: Foreground
+    choices: Sequence[Choice],
+    device: str,
+    threads: int,
+    refine: Refine,
+    foreground: Foreground,
+    temporal: str = "off",
 ) -> Iterator[list[Subject]]:
     """All of them open at once, so that they can be run in turn; closed in the end."""
     with ExitStack() as stack:
@@ -100,7 +106,8 @@ def opened(
         for choice in choices:
             session = open_session(choice.path, choice.runtime, device, threads)
             stack.callback(session.close)
-            pipeline = Pipeline(session, choice.spec, refine=refine, foreground=foreground)
+            steadier = make_temporal(temporal)
+            pipeline = Pipeline(session, choice.spec, refine=refine, foreground=foreground, temporal=steadier)
             subjects.append(Subject(choice, pipeline, threads))
         yield subjects
 

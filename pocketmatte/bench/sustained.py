@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 
 from pocketmatte.bench.chain import CHAIN, ChainStep
-from pocketmatte.bench.measure import Plan, opencv_threads, row
+from pocketmatte.bench.measure import Plan, open_all, opencv_threads, row
 from pocketmatte.bench.rows import Row, provenance
-from pocketmatte.bench.subjects import Choice, opened
+from pocketmatte.bench.subjects import Choice
 from pocketmatte.bench.timing import Summary, summarise
 
 
@@ -41,7 +41,7 @@ def sustain(choice: Choice, plan: Plan, threads: int, minutes: float) -> Iterato
     """Rows of the whole frame, minute by minute, of one model that has the machine to itself."""
     shared = provenance()
     method = f"frames without a pause for {minutes:g} min, one row per minute"
-    with opened([choice], plan.device, threads, plan.refine, plan.foreground) as (subject,), opencv_threads(threads):
+    with open_all([choice], plan, threads) as (subject,), opencv_threads(threads):
         step = ChainStep(subject, plan.size)
         ratio_to: float | None = None
         for number, summary in enumerate(minute_by_minute(step, minutes), 1):

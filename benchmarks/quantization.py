@@ -1,12 +1,13 @@
 """Size, accuracy and speed of a network in every precision: what docs/quantization.md is made of.
 
 Run:  python -m benchmarks.quantization MODEL... [--untrained ARCHITECTURE...] [--out results/quantization.csv]
-          [--rounds 60] [--sensitivity MODEL]
+          [--plain NAME=FILE...] [--rounds 60] [--sensitivity MODEL]
 MODEL is a zoo name or a folder with spec.json and a float .tflite. Accuracy is measured at network size on the
 pictures that certificates use (never a test set), int8 is calibrated on the others; both come from
-``$POCKETMATTE_DATA``. ``--untrained`` times an architecture with random weights, for speed and size only. All
-precisions of a network run in turn, one round each, on one thread; a row whose interquartile range exceeds 15 % of the
-median is void. Rows of the same model are replaced. ``--sensitivity`` writes ``sensitivity-MODEL.csv`` beside it.
+``$POCKETMATTE_DATA``. ``--untrained`` times an architecture with random weights, and ``--plain`` a float .tflite
+without spec, for speed and size only. All precisions of a network run in turn, one round each, on one thread; a row
+whose interquartile range exceeds 15 % of the median is void. Rows of the same model are replaced. ``--sensitivity``
+writes ``sensitivity-MODEL.csv`` beside it.
 """
 
 from __future__ import annotations
@@ -120,20 +121,25 @@ def quantise_all(plain: Path, folder: Path, samples: list[Arrays]) -> dict[str, 
     return files
 
 
-def untrained(name: str, path: Path) -> list[Arrays]:
-    """Export an architecture with random weights; returns samples of its inputs."""
+def untrained(name: str, path: Path) -> Path:
+    """Export an architecture with random weights."""
     import torch
 
     from pocketmatte.export.litert import to_litert
-    from pocketmatte.export.wrap import example_inputs
     from pocketmatte.models.registry import create_model
 
     torch.manual_seed(0)
-    network = create_model(name).eval()
-    to_litert(network, (256, 256), path)
+    to_litert(create_model(name).eval(), (256, 256), path)
+    return path
+
+
+def noise(path: Path) -> list[Arrays]:
+    """Samples of a file's inputs, for files whose answers mean nothing."""
     rng = np.random.default_rng(0)
-    shapes = {key: tuple(x.shape) for key, x in example_inputs(network, (256, 256), nhwc=True).items()}
-    return [{key: rng.random(shape, np.float32) for key, shape in shapes.items()} for _ in range(4)]
+    session = open_session(path, "litert")
+    inputs = session.inputs
+    session.close()
+    return [{i.name: rng.random(i.shape, np.float32) for i in inputs} for _ in range(4)]
 
 
 def table_rows(model: str, trained: bool, files: dict[str, Path], spec: ModelSpec | None, rounds: int) -> list[Any]:
@@ -173,6 +179,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", metavar="MODEL")
     parser.add_argument("--untrained", nargs="*", default=[], metavar="ARCHITECTURE")
+    parser.add_argument("--plain", nargs="*", default=[], metavar="NAME=FILE")
     parser.add_argument("--sensitivity", nargs="*", default=[], metavar="MODEL")
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--out", type=Path, default=RESULTS / "quantization.csv")
@@ -185,12 +192,13 @@ def main() -> None:
             rewrite_file(spec.path_of(spec.file_for("litert")), plain, ["expand-half", "short-names"])
             files = quantise_all(plain, Path(name), [inputs_of(p, spec) for p in calibration])
             write(options.out, table_rows(spec.name, True, files, spec, options.rounds))
-    for architecture in options.untrained:
+    for entry in (*options.untrained, *options.plain):
+        architecture, _, given_file = entry.partition("=")
         with tempfile.TemporaryDirectory() as name:
-            raw, plain = Path(name) / "raw.tflite", Path(name) / "fp32.tflite"
-            samples = untrained(architecture, raw)
-            rewrite_file(raw, plain, ["short-names"])
-            files = quantise_all(plain, Path(name), samples)
+            plain = Path(name) / "fp32.tflite"
+            raw = Path(given_file) if given_file else untrained(architecture, Path(name) / "raw.tflite")
+            rewrite_file(raw, plain, ["expand-half", "short-names"])
+            files = quantise_all(plain, Path(name), noise(plain))
             write(options.out, table_rows(architecture, False, files, None, options.rounds))
     for model in options.sensitivity:
         spec = spec_of(model)

@@ -52,8 +52,8 @@ def quantize_litert(
 
     * ``fp16``: weights stored in half precision, computed in single.
     * ``dynamic``: weights of large dense convolutions in int8, activations coded while running.
-    * ``int8``: weights (per channel) and activations in int8; inputs and outputs stay float, so the file is a drop-in
-      for the fp32 one.
+    * ``int8``: weights (per channel) and activations in int8; inputs, outputs and a last sigmoid stay float, so the
+      file is a drop-in for the fp32 one.
     * ``int8-io``: the same with int8 inputs and outputs, as the Edge TPU and many NPUs need it, and without the
       rewrite of the last resize that only a CPU gains by.
     * ``mixed``: ``int8`` with the operators in ``keep_float`` left in float. Each entry is an operator type
@@ -73,6 +73,8 @@ def quantize_litert(
         plain = Path(folder) / "plain.tflite"
         prepare_litert(tflite_fp32, plain, mode)
         kept, calibration = _matched(plain, keep_float), None
+        if mode in ("int8", "mixed"):
+            kept = kept[0], [*kept[1], *_last_sigmoids(plain)]
         if mode in STATIC:
             seen = statistics if statistics is not None else watch(plain, samples or ())
             calibration = to_qsvs(choose_ranges(plain, seen, ranges)) | weight_ranges(plain)
@@ -144,6 +146,16 @@ def _static(tool: Any, integer_io: bool, keep: tuple[set[str], list[str]]) -> No
     for tensor in tensors:
         # the quantiser searches in the names of all outputs of an operator, joined by a semicolon
         tool.update_quantization_recipe(f"^{re.escape(tensor)};?$", names.ALL_SUPPORTED, algorithm_key=never)
+
+
+def _last_sigmoids(tflite: Path) -> list[str]:
+    """Outputs that a sigmoid computes. With float outputs it need not be coded: that would halve the precision of the
+    alpha for no speed."""
+    model = read_model(tflite)
+    graph = model.subgraphs[0]
+    outputs = {int(i) for i in graph.outputs}
+    last = [o for o in graph.operators if operator_name(model, o) == "LOGISTIC" and int(o.outputs[0]) in outputs]
+    return [tensor_name(graph, int(o.outputs[0])) for o in last]
 
 
 def _matched(tflite: Path, keep_float: Sequence[str]) -> tuple[set[str], list[str]]:

@@ -84,6 +84,41 @@ def test_mixed_leaves_the_named_operators_in_float(plain: Path, picture: Any, tm
     assert sum(name == "CONV_2D" and kind == "INT8" for name, kind in kinds) > 20
 
 
+def test_the_last_sigmoid_stays_float_and_the_rest_does_not(plain: Path, picture: Any, tmp_path: Path) -> None:
+    from pocketmatte.export.flatbuffer import operator_name, read_model, type_name
+    from pocketmatte.export.quantize import quantize_litert
+
+    quantize_litert(plain, tmp_path / "int8.tflite", "int8", [{"image": picture}])
+    model = read_model(tmp_path / "int8.tflite")
+    graph = model.subgraphs[0]
+    kinds = [(operator_name(model, o), type_name(graph, int(o.outputs[0]))) for o in graph.operators]
+    assert kinds[-2:] == [("DEQUANTIZE", "FLOAT32"), ("LOGISTIC", "FLOAT32")]
+    assert {kind for name, kind in kinds[:-2]} == {"INT8"}
+    assert not {"AVERAGE_POOL_2D"} & {name for name, _ in kinds}
+
+
+def test_the_previous_alpha_has_all_levels_to_itself(tmp_path: Path) -> None:
+    from pocketmatte.export.quantize import quantize_litert
+    from tests.export.tflite_graphs import Builder, convolution, schema
+
+    b = Builder(image=(1, 8, 8, 3), prior=(1, 8, 8, 1))
+    options = schema().ConcatenationOptionsT()
+    options.axis = 3
+    joined = b.add("CONCATENATION", [0, 1], (1, 8, 8, 4), options)
+    out = b.add("CONV_2D", [joined, b.weights(6, 3, 3, 4), b.weights(6)], (1, 4, 4, 6), convolution("SAME", 2))
+    b.sign(image=0, prior=1)
+    plain = b.save(tmp_path / "plain.tflite", out)
+    samples = [
+        {"image": np.random.default_rng(n).uniform(-1, 1, (1, 8, 8, 3)), "prior": np.zeros((1, 8, 8, 1))}
+        for n in (1, 2)
+    ]
+    quantize_litert(plain, tmp_path / "q.tflite", "int8-io", samples)
+    details = {d["name"]: d for d in Interpreter(str(tmp_path / "q.tflite")).get_input_details()}
+    scale, zero = details["prior"]["quantization"]
+    assert (scale, zero) == (pytest.approx(1 / 255), -128)
+    assert details["image"]["quantization"][0] == pytest.approx(2 / 255, rel=0.05)
+
+
 def test_wrong_use_is_explained(plain: Path, tmp_path: Path) -> None:
     from pocketmatte.export.quantize import quantize_litert
 

@@ -10,60 +10,13 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from pocketmatte.core import PocketmatteError
-from pocketmatte.export.flatbuffer import (
-    Graph,
-    Model,
-    add_constant,
-    add_tensor,
-    codes,
-    make_operator,
-    operator_name,
-    read_model,
-    schema,
-    tensor_name,
-    write_model,
-)
+from pocketmatte.export.flatbuffer import codes, operator_name, read_model, schema, tensor_name
 from pocketmatte.export.flatbuffer_names import module_of
 from pocketmatte.export.rewrites import rewrite_file
+from tests.export.tflite_graphs import Builder, convolution
 
 SHIPPED = Path(__file__).parents[2] / "pocketmatte" / "zoo" / "weights" / "portrait-lite0" / "portrait-lite0.tflite"
 Array = np.ndarray[Any, Any]
-
-
-class Builder:
-    """A small graph, operator by operator."""
-
-    def __init__(self, **inputs: tuple[int, ...]) -> None:
-        self.model: Model = schema().ModelT()
-        self.model.version, self.model.operatorCodes, self.model.buffers = 3, [], [schema().BufferT()]
-        self.graph: Graph = schema().SubGraphT()
-        self.graph.tensors, self.graph.operators = [], []
-        self.model.subgraphs = [self.graph]
-        self.random = np.random.default_rng(0)
-        self.graph.inputs = np.array([add_tensor(self.graph, n, s) for n, s in inputs.items()], np.int32)
-
-    def constant(self, values: Array) -> int:
-        return add_constant(self.model, self.graph, f"c{len(self.graph.tensors)}", values)
-
-    def weights(self, *shape: int) -> int:
-        return self.constant(self.random.standard_normal(shape).astype(np.float32))
-
-    def add(self, name: str, inputs: list[int], shape: tuple[int, ...], options: Any = None) -> int:
-        result = add_tensor(self.graph, f"r{len(self.graph.tensors)}", shape)
-        self.graph.operators.append(make_operator(self.model, name, inputs, [result], options))
-        return result
-
-    def save(self, path: Path, *outputs: int) -> Path:
-        self.graph.outputs = np.array(outputs, np.int32)
-        write_model(self.model, path)
-        return path
-
-
-def convolution(padding: str, stride: int = 1) -> Any:
-    options = schema().Conv2DOptionsT()
-    options.padding, options.strideH, options.strideW = codes("Padding")[padding], stride, stride
-    options.dilationHFactor = options.dilationWFactor = 1
-    return options
 
 
 def run(path: Path) -> list[Array]:

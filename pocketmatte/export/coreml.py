@@ -50,7 +50,8 @@ def to_coreml(
     examples = example_inputs(network, size, batch=batch)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        traced = torch.jit.trace(PictureNet(network).eval(), tuple(examples.values()))
+        trace: Any = torch.jit.trace  # has no types
+        traced = trace(PictureNet(network).eval(), tuple(examples.values()))
         inputs = [
             ct.ImageType("image", shape=tuple(tensor.shape), color_layout=ct.colorlayout.RGB)
             if name == "image" and batch == 1

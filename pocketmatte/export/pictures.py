@@ -104,7 +104,7 @@ def _read(root: Path, name: str, path: Path) -> Picture:
     labels = path.parents[1]
     folder = next(f for f in ("alphas", "masks") if (labels / f).is_dir())
     truth = next(p for s in IMAGE_SUFFIXES if (p := labels / folder / f"{path.stem}{s}").is_file())
-    return Picture(name, image, shrink(read_gray(truth), SIDE).astype(np.float32) / 255)
+    return Picture(name, image, shrink(read_gray(truth), SIDE).astype(np.float32) / np.float32(255))
 
 
 def _draw(use: Use) -> tuple[Picture, ...]:
@@ -113,7 +113,8 @@ def _draw(use: Use) -> tuple[Picture, ...]:
     side = Size(320, 288)
     drawn = [draw_person(*side, rng) for _ in range(people)]
     pictures = [
-        Picture(f"drawn/{seed}/{i}", image, alpha.astype(np.float32) / 255) for i, (image, alpha) in enumerate(drawn)
+        Picture(f"drawn/{seed}/{i}", image, alpha.astype(np.float32) / np.float32(255))
+        for i, (image, alpha) in enumerate(drawn)
     ]
     empty = np.zeros(side, np.float32)
     pictures += [Picture(f"drawn/{seed}/scene{i}", draw_scene(*side, rng), empty) for i in range(scenes)]

@@ -129,7 +129,7 @@ def _quantized(tensor: Tensor, detail: dict[str, Any]) -> Tensor:
         return tensor
     limits = np.iinfo(detail["dtype"])
     levels = np.rint(np.asarray(tensor, np.float32) / np.float32(scale)) + detail["quantization"][1]
-    return np.clip(levels, limits.min, limits.max).astype(detail["dtype"])
+    return np.asarray(np.clip(levels, limits.min, limits.max), detail["dtype"])
 
 
 def _restored(tensor: Tensor, detail: dict[str, Any]) -> Tensor:

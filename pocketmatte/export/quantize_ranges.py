@@ -12,7 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from pocketmatte.core import PocketmatteError
-from pocketmatte.export.flatbuffer import constant, operator_name, read_model, tensor_name, writer
+from pocketmatte.export.flatbuffer import (
+    Graph,
+    Model,
+    Operator,
+    constant,
+    operator_name,
+    read_model,
+    tensor_name,
+    writer,
+)
 
 Samples = Iterable[Mapping[str, npt.NDArray[Any]]]
 Method = Literal["minmax", "percentile", "mse"]
@@ -22,7 +31,7 @@ TAIL = 1e-4  # share cut off at each end by `percentile`
 SHRINK = np.linspace(1.0, 0.5, 26)  # ranges that `mse` tries, as shares of the whole one
 LEAST = 1e-3  # range of a channel of weights, at least this share of the largest channel's
 
-FLAT = 1e-6  # a tensor that varies less was never exercised; a scale made of this would break the kernels
+FLAT = 1e-6  # least range of a convolution's output: one that is always 0 would leave it without a scale
 
 SAME_SCALE = ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "MAX_POOL_2D", "AVERAGE_POOL_2D", "PAD", "RESHAPE")
 
@@ -49,11 +58,9 @@ class TensorStatistics:
 
         ``minmax``: all that was seen. ``percentile``: without the outermost 1e-4 at both ends. ``mse``: the share of
         the whole range, 0.5 to 1, whose 256 levels leave the least mean square error (as in Nagel et al. 2021, *A
-        white paper on neural network quantization*, 3.1). A tensor that never varied gets a range of 1.
+        white paper on neural network quantization*, 3.1).
         """
-        if self.high - self.low < FLAT:
-            return min(self.low, 0.0), max(self.high, min(self.low, 0.0) + 1)
-        if method == "minmax":
+        if method == "minmax" or self.low == self.high:
             return self.low, self.high
         seen = np.concatenate(self.values)
         if method == "percentile":
@@ -134,10 +141,14 @@ def choose_ranges(
     tflite: Path, statistics: Mapping[str, TensorStatistics], method: Method
 ) -> dict[str, tuple[float, float]]:
     """Lowest and highest value of every tensor. All parts of a concatenation, and what they are resized or padded
-    from, get the range of the whole: with one scale they are joined without being coded again."""
+    from, get the range of the whole: with one scale they are joined without being coded again. No scale is so far
+    from those beside it that XNNPACK would refuse the operator, see :func:`_within_limits`."""
     ranges = {name: entry.range(method) for name, entry in statistics.items()}
     model = read_model(tflite)
     graph = model.subgraphs[0]
+    for _ in range(2):  # the second time for what the first has widened further on
+        for operator in graph.operators:
+            _within_limits(model, graph, operator, ranges)
     for join in graph.operators:
         if operator_name(model, join) != "CONCATENATION":
             continue
@@ -150,6 +161,34 @@ def choose_ranges(
                     break
                 part = int(before.inputs[0])
     return ranges
+
+
+def _within_limits(model: Model, graph: Graph, operator: Operator, ranges: dict[str, tuple[float, float]]) -> None:
+    """Widen what a network leaves almost empty. XNNPACK wants ``input scale * weight scale / output scale`` below 2^8,
+    and the scales of a sum within 2^-10 to 2^8 of each other; what is lost lies below the other tensor's resolution.
+    """
+    kind, result = operator_name(model, operator), tensor_name(graph, int(operator.outputs[0]))
+    if kind in ("ADD", "SUB"):
+        inputs = [tensor_name(graph, int(i)) for i in operator.inputs]
+        _widen(ranges, result, max(_width(ranges, name) for name in inputs) / 200)
+        for name in inputs:
+            _widen(ranges, name, _width(ranges, result) / 500)
+    elif kind in ("CONV_2D", "DEPTHWISE_CONV_2D"):
+        weights = constant(model, graph, int(operator.inputs[1]))
+        if weights is not None:
+            reach = float(np.abs(weights).max()) * _width(ranges, tensor_name(graph, int(operator.inputs[0])))
+            _widen(ranges, result, max(reach / (127 * 200), FLAT))
+
+
+def _width(ranges: Mapping[str, tuple[float, float]], name: str) -> float:
+    low, high = ranges.get(name, (0.0, 0.0))
+    return max(high, 0.0) - min(low, 0.0)
+
+
+def _widen(ranges: dict[str, tuple[float, float]], name: str, least: float) -> None:
+    if name in ranges and _width(ranges, name) < least:
+        low, high = ranges[name]
+        ranges[name] = (min(low, 0.0), max(high, 0.0, min(low, 0.0) + least))
 
 
 def to_qsvs(ranges: Mapping[str, tuple[float, float]]) -> dict[str, dict[str, npt.NDArray[np.float32]]]:

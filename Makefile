@@ -10,7 +10,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 TORCH ?= torch==2.13.0
-SYSTEM_PACKAGES := ffmpeg xvfb xdotool
+SYSTEM_PACKAGES := chromium ffmpeg xdotool xvfb
 BIN := $(VENV)/bin
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 

@@ -46,12 +46,23 @@ function laplace(finest: Level): Float32Array {
   let before = pyramid[pyramid.length - 1];
   for (const level of [...pyramid].reverse()) {
     if (level !== before) {
-      filled = resize(filled, before.height, before.width, level.height, level.width, { channels: 3, filter: "bilinear" }) as Float32Array;
+      filled = doubled(filled, before, level);
     }
     filled = relax(level, filled);
     before = level;
   }
   return filled;
+}
+
+/** Twice the size, without the last row or column where the finer level is odd. */
+function doubled(values: Float32Array, from: Level, to: Level): Float32Array {
+  const grown = resize(values, from.height, from.width, 2 * from.height, 2 * from.width, { channels: 3, filter: "bilinear" });
+  const result = new Float32Array(to.values.length);
+  for (let y = 0; y < to.height; y++) {
+    const row = y * 2 * from.width * 3;
+    result.set(grown.subarray(row, row + to.width * 3), y * to.width * 3);
+  }
+  return result;
 }
 
 function start(source: Level, coarsest: Level): Float32Array {

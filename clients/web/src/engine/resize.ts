@@ -2,7 +2,7 @@
  * The project's one way to resize: a pixel is a cell, its centre lies at 0.5, corners are never aligned. `area`
  * averages along an axis that shrinks and interpolates along one that grows; `bilinear` always interpolates.
  *
- * Bytes are rounded exactly as OpenCV rounds them, for a network may answer a change of one grey level in some percent
+ * Bytes are rounded as OpenCV rounds them, for a network may answer a change of one grey level in some percent
  * of its input with several levels of alpha: areas are summed in single precision and rounded half to even after each
  * axis, interpolation counts in 2048ths and drops remainders on the way.
  */
@@ -35,9 +35,10 @@ function taps(size: number, old: number, filter: Filter): Taps {
 function bilinearTaps(size: number, old: number): Taps {
   const lists: [number, number[]][] = [];
   for (let i = 0; i < size; i++) {
-    const position = Math.min(Math.max(((i + 0.5) * old) / size - 0.5, 0), old - 1);
+    const position = Math.min(Math.max(Math.fround((i + 0.5) * (old / size) - 0.5), 0), old - 1);
     const low = Math.min(Math.floor(position), Math.max(old - 2, 0));
-    lists.push(old === 1 ? [0, [1]] : [low, [1 - (position - low), position - low]]);
+    const share = Math.fround(position - low);
+    lists.push(old === 1 ? [0, [1]] : [low, [1 - share, share]]);
   }
   return pack(lists, false);
 }
@@ -118,9 +119,9 @@ function alongRows(
       const from = (y * width + first[x]) * step;
       for (let c = 0; c < channels; c++, out++) {
         if (fixed) {
-          const share = count[x] === 1 ? 0 : nearest(weights[start[x] + 1] * 2048);
-          const a = source[from + c];
-          const sum = a * (2048 - share) + (share ? source[from + c + step] * share : 0);
+          const sum = count[x] === 1
+            ? source[from + c] * 2048
+            : source[from + c] * nearest(weights[start[x]] * 2048) + source[from + c + step] * nearest(weights[start[x] + 1] * 2048);
           middle[out] = whole ? sum : ((sum >> 9) + 2) >> 2;
           continue;
         }
@@ -145,7 +146,7 @@ function alongColumns(
     const out = y * stride;
     if (bytes && !down.average) {
       const share = count[y] === 1 ? 0 : nearest(weights[start[y] + 1] * 2048);
-      const rest = 2048 - share;
+      const rest = nearest(weights[start[y]] * 2048);
       const below = share ? top + stride : top;
       const places = whole ? 4 : -7;
       for (let i = 0; i < stride; i++) {

@@ -11,13 +11,8 @@ const PAST = 0.8;
 const NOISE = 1.5;
 const TOLERANCE = 3;
 const DOUBT = 0.3;
-const KERNEL = gaussianKernel(1, 4);
-
-function gaussianKernel(sigma: number, half: number): Float32Array {
-  const values = Array.from({ length: 2 * half + 1 }, (_, i) => Math.exp(-((i - half) ** 2) / (2 * sigma * sigma)));
-  const sum = values.reduce((a, b) => a + b, 0);
-  return Float32Array.from(values, (v) => v / sum);
-}
+// A Gaussian of one cell in 256ths; sums are rounded to whole grey levels.
+const KERNEL = Float32Array.from([14, 62, 104, 62, 14], (v) => v / 256);
 
 /** Remembers one stream at the network's size. */
 export class Temporal {
@@ -81,9 +76,9 @@ function difference(a: Uint8Array, b: Uint8Array, cells: number): Float32Array {
   return result;
 }
 
-/** Gaussian of one cell; the picture is mirrored at its edge, the edge row not repeated. */
+/** The picture is mirrored at its edge, the edge row not repeated. */
 function blur(values: Float32Array, height: number, width: number): Float32Array {
-  return along(along(values, height, width, width, 1), width, height, 1, width);
+  return along(along(values, height, width, width, 1), width, height, 1, width).map((v) => Math.floor(v + 0.5));
 }
 
 function along(values: Float32Array, lines: number, length: number, line: number, step: number): Float32Array {

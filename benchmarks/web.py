@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 WEB = Path(__file__).parents[1] / "clients" / "web"
 CLIPS = ("webcam_a_room", "webcam_a_object")
 SIZE = (480, 640)
-ENGINES = ("litert", "onnxruntime", "mediapipe", "mediapipe-landscape")
+ENGINES = ("litert", "litert-1-thread", "onnxruntime", "mediapipe", "mediapipe-landscape")
 
 
 def parse() -> argparse.Namespace:
@@ -158,15 +158,16 @@ def main() -> None:
                 page.set_default_timeout(600_000)
                 page.goto(address)
                 page.wait_for_function("window.open_")
-                page.evaluate("a => open_(...a)", [engine, "model/spec.json", "model.onnx", cores])
+                name, threads = (engine.partition("-")[0], 1) if engine.endswith("-1-thread") else (engine, cores)
+                page.evaluate("a => open_(...a)", [name, "model/spec.json", "model.onnx", threads])
                 quality: dict[str, float] = {}
-                for number, (name, frames) in enumerate(clips):
+                for number, (clip, frames) in enumerate(clips):
                     scores = []
                     for index, (_, truth) in enumerate(frames[: args.frames]):
                         answer = page.evaluate("a => still(a)", f"{number}-{index}.png")
                         alpha = np.array(answer["alpha"], np.float32).reshape(answer["height"], answer["width"]) / 255
                         scores.append(overlap(resize(alpha, SIZE), truth))
-                    quality[name] = round(float(np.mean(scores)), 4)
+                    quality[clip] = round(float(np.mean(scores)), 4)
                 runs = [page.evaluate("s => live(s)", args.seconds) for _ in range(args.repeat)]
                 browser.close()
                 network = np.concatenate([run["network"] for run in runs])

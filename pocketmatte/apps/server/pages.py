@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
-WEB = Path(__file__).parent.parent / "web"
-# Both together make the page "cross-origin isolated", without which browsers hide SharedArrayBuffer.
-_ISOLATED = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
+from pocketmatte.apps.site import HEADERS, PAGE, site_files
+
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
 h2{border-top:1px solid #ccc;padding-top:1rem}
@@ -25,17 +24,29 @@ code{padding:.1rem .3rem}table{border-collapse:collapse}td,th{border:1px solid #
 
 
 class _Isolated(StaticFiles):
+    """The page's folder, and beside it the models, which lie elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__(directory=PAGE, html=True)
+        self._models = {name: content for name, content in site_files().items() if name.startswith("models")}
+
     async def get_response(self, path: str, scope: MutableMapping[str, Any]) -> Response:
-        response = await super().get_response(path, scope)
-        response.headers.update(_ISOLATED)
+        content = self._models.get(path) if scope["method"] in ("GET", "HEAD") else None
+        if content is None:
+            response = await super().get_response(path, scope)
+        elif isinstance(content, Path):
+            response = FileResponse(content, media_type="application/octet-stream")
+        else:
+            response = Response(content, media_type="application/json")
+        response.headers.update(HEADERS)
         response.headers["Cache-Control"] = "no-cache"  # revalidated by ETag; the service worker does the caching
         return response
 
 
 def mount(app: FastAPI, web: bool) -> None:
     """The web app at ``/`` when it is wanted and installed, else a page that names the routes."""
-    if web and (WEB / "index.html").is_file():
-        app.mount("/", _Isolated(directory=WEB, html=True), name="web")
+    if web and (PAGE / "index.html").is_file():
+        app.mount("/", _Isolated(), name="web")
         return
 
     @app.get("/", include_in_schema=False)

@@ -7,6 +7,7 @@ import re
 from pocketmatte.export.flatbuffer import Model, tensor_name
 
 _COMPONENT = re.compile(r"^(?:\w+\.)+[A-Za-z0-9]+(?:_(\w+))?$")  # package.module.Class_attribute
+_SHORT = re.compile(r"^[a-z_]\w*(?:\.\w+)*(?:;\w+)*$")
 _WRAPPER = ("network",)  # attribute under which the exported graph holds the network
 
 
@@ -38,6 +39,11 @@ def shorten_names(model: Model) -> bool:
     for graph in model.subgraphs:
         fixed = {int(i) for i in (*graph.inputs, *graph.outputs)}
         taken = {tensor_name(graph, i) for i in fixed}
+        for index in range(len(graph.tensors)):  # what is short stays, so that a second time changes nothing
+            name = tensor_name(graph, index)
+            if _SHORT.match(name) and name not in taken:
+                fixed.add(index)
+                taken.add(name)
         for index, tensor in enumerate(graph.tensors):
             old = tensor_name(graph, index)
             short = module_of(old) or ("t" if len(old) > 24 else old)

@@ -265,6 +265,17 @@ def pruning() -> str:
     return grid([*head, "score as cut", "score fine-tuned", "mIoU", "boundary IoU"], body)
 
 
+def qat() -> str:
+    """Float and int8 files after the same fine-tuning, with and without rounding."""
+    body = []
+    for row in rows("qat.csv"):
+        name = f"`{row['model']}`, {'with' if row['qat'] == 'yes' else 'without'}, {row['precision']}"
+        cells = [f"{float(row[key]):.4f}" for key in ("score", "miou", "biou", "from_float", "worst")]
+        body.append([name, row["size"], row["samples"], *cells])
+    head = ["fine-tuned with or without, file", "size", "samples", "score", "mIoU", "boundary IoU"]
+    return grid([*head, "mean distance from float", "worst picture"], body)
+
+
 def search() -> str:
     """The candidates of the architecture search."""
     body = []
@@ -399,6 +410,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "green": green,
     "ablation": ablation,
     "pruning": pruning,
+    "qat": qat,
     "search": search,
     "bench": bench,
     "transfer": transfer,

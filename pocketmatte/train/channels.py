@@ -138,6 +138,8 @@ class _Watch(TorchFunctionMode):
             parts = [_read(x) for x in args[0]]
             if all(part is not None for part in parts):
                 return [entry for part in parts if part is not None for entry in part]
+        if name == "__getitem__" and isinstance(args[1], tuple) and args[1][:2] == (slice(None), slice(None)):
+            return _read(args[0])  # a crop
         if name in _PASS:
             layout = _read(args[0])
             if name in ("batch_norm", "prelu") and id(args[1]) in self.norms and layout is not None:

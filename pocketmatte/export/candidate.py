@@ -23,7 +23,7 @@ class TorchSession:
         self._network = AlphaNet(network, nhwc=True).eval()
         examples = example_inputs(network, size, nhwc=True, batch=batch)
         self.inputs = tuple(TensorInfo(n, tuple(t.shape), np.dtype(np.float32)) for n, t in examples.items())
-        self.outputs = (TensorInfo("alpha", (batch, *size, 1), np.dtype(np.float32)),)
+        self.outputs: tuple[TensorInfo, ...] = (TensorInfo("alpha", (batch, *size, 1), np.dtype(np.float32)),)
 
     def run(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """See :class:`pocketmatte.runtime.base.Session`."""

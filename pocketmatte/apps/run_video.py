@@ -53,8 +53,11 @@ def cut_video(
     layout: str,
     force: bool,
     advance: Callable[[float, float | None], None],
+    options: dict[str, str] | None = None,
 ) -> tuple[str, ...]:
-    """Cut one video; returns notes for the user. Raises :class:`PocketmatteError`, leaving nothing half-written."""
+    """Cut one video; returns notes for the user. ``options`` go over those of the encoder.
+
+    Raises :class:`PocketmatteError`, leaving nothing half-written."""
     pipeline.reset()
     renderer.reset()
     with VideoSource(job.source) as source:
@@ -70,7 +73,13 @@ def cut_video(
         numbered = folder_name(job.destination)  # its own folder is made by the sink, whole or not at all
         make_folder((numbered.folder if numbered else job.destination).parent)
         with VideoSink(
-            job.destination, source.size, source, alpha=renderer.look.transparent, layout=layout, force=force
+            job.destination,
+            source.size,
+            source,
+            alpha=renderer.look.transparent,
+            layout=layout,
+            options=options,
+            force=force,
         ) as sink:
             for count, (picture, pts) in enumerate(ahead(rendered()), 1):
                 sink.write(picture, pts)

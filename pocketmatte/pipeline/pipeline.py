@@ -122,10 +122,9 @@ class Pipeline:
         if self.temporal is not None and self.temporal.is_cut(guide):
             self.reset()
             self.temporal.is_cut(guide)  # the first frame of the new scene
-        if self.still is not None:
-            if self.still.is_still(guide) and self._last is not None:
-                _tell(observe, "preprocess", started)
-                return self._last
+        if self.still is not None and self.still.is_still(guide) and self._last is not None:
+            _tell(observe, "preprocess", started)
+            return self._last
         started = _tell(observe, "preprocess", started)
         alpha = prepared.geometry.crop(self._run(prepared))
         started = _tell(observe, "infer", started)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeAlias, TypeVar, get_args
@@ -24,6 +25,7 @@ from pocketmatte.core import Frame, PocketmatteError
 from pocketmatte.pipeline.threads import AHEAD, Newest, Stage, ahead, newest
 
 T = TypeVar("T")
+_KEPT = 8  # masks that live remembers, for a caller that is slower than the network
 Mode = Literal["exact", "synced", "live"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
@@ -78,7 +80,7 @@ def live(frames: Iterable[Frame], look: Callable[[Frame], T], grace: float = 0.0
     shown: Newest[Frame] = Newest()
     queued: Newest[Frame] = Newest()
     progress = threading.Condition()
-    latest: list[tuple[int, T]] = []
+    done: deque[tuple[int, T]] = deque(maxlen=_KEPT)
 
     def read() -> None:
         try:
@@ -95,7 +97,7 @@ def live(frames: Iterable[Frame], look: Callable[[Frame], T], grace: float = 0.0
             while (entry := queued.take()) is not None:
                 result = look(entry[0])
                 with progress:
-                    latest[:] = [(entry[0].index, result)]
+                    done.append((entry[0].index, result))
                     progress.notify_all()
         except BaseException:
             shown.end()
@@ -108,11 +110,12 @@ def live(frames: Iterable[Frame], look: Callable[[Frame], T], grace: float = 0.0
             frame = entry[0]
             until = time.monotonic() + grace
             with progress:
-                while grace > 0 and (not latest or latest[0][0] < frame.index):
+                while grace > 0 and (not done or done[-1][0] < frame.index):
                     left = until - time.monotonic()
                     if left <= 0 or not progress.wait(left):
                         break
-                seen_in, seen = latest[0] if latest else (None, None)
+                # The network may be ahead of a slow caller; a mask of a later frame fits no better than an old one.
+                seen_in, seen = next((d for d in reversed(done) if d[0] <= frame.index), (None, None))
             yield Paired(frame, seen, seen_in)
     finally:
         shown.stop()

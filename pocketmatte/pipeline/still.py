@@ -37,9 +37,11 @@ class StillWatch:
         height, width = (max(1, round(side / CELL)) for side in guide.shape[:2])
         coarse = cv2.resize(guide, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
         self._count += 1
-        kept = self._kept
-        if kept is not None and kept.shape == coarse.shape and self._count < self._most:
-            if float(np.abs(coarse - kept).max()) < self._limit:
-                return True
+        if self._kept is not None and self._kept.shape == coarse.shape and self._count < self._most:
+            change = float(np.abs(coarse - self._kept).max())
+        else:
+            change = np.inf
+        if change < self._limit:
+            return True
         self._kept, self._count = coarse, 0
         return False

@@ -10,7 +10,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 TORCH ?= torch==2.13.0
-SYSTEM_PACKAGES := chromium ffmpeg xdotool xvfb
+SYSTEM_PACKAGES := chromium ffmpeg openjdk-17-jdk-headless xdotool xvfb
 BIN := $(VENV)/bin
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 

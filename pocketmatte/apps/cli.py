@@ -126,9 +126,7 @@ def live(
     ] = None,
     mode: Annotated[
         Literal["auto", "live", "synced", "exact"],
-        typer.Option(
-            help="live: newest frame, mask may lag; synced: picture waits for its mask; exact: every frame."
-        ),
+        typer.Option(help="live: newest frame, mask may lag; synced: picture waits for its mask; exact: every frame."),
     ] = "auto",
     model: Model = None,
     lower: Annotated[
@@ -336,6 +334,54 @@ def residency(
 
     fits = show_residency(file, target or (), everything, json)
     raise typer.Exit(0 if fits or not target else 1)
+
+
+@app.command()
+def subtract(
+    source: Annotated[str, typer.Option(help="Video file, camera:0, clip:FILE or a stream.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Video to write.")],
+    method: Annotated[
+        Literal["difference", "hybrid", "mog2", "knn", "grabcut", "original"],
+        typer.Option(help="difference from the empty scene; hybrid: the network, mended by the scene."),
+    ] = "difference",
+    learn: Annotated[int, typer.Option(min=1, help="Frames to learn the empty scene from.")] = 100,
+    statistic: Annotated[
+        Literal["median", "mean"], typer.Option(help="median stands somebody walking through, mean does not.")
+    ] = "median",
+    plate: Annotated[Path | None, typer.Option(help="Photo of the empty scene, instead of learning it.")] = None,
+    show_plate: Annotated[Path | None, typer.Option(help="Write the learned scene to this picture.")] = None,
+    threshold: Annotated[float, typer.Option(help="Difference that counts, in units of the camera's noise.")] = 6.0,
+    gap: Annotated[float, typer.Option(help="Widest gap that is closed, as a share of the shorter side.")] = 0.04,
+    adapt: Annotated[float, typer.Option(help="How fast the scene is followed, per frame; 0: never.")] = 0.02,
+    only_largest: Annotated[bool, typer.Option(help="Keep one person.")] = False,
+    shadows: Annotated[bool, typer.Option(help="Take shadows for background.")] = True,
+    faces: Annotated[
+        Path | None, typer.Option(help="face_detection_short_range.tflite: keep only what can belong to a face.")
+    ] = None,
+    model: Model = None,
+    look: Annotated[str, typer.Option(help="As in run.")] = "color:#00FF00",
+    blend: Annotated[str, typer.Option(help="As in run.")] = "alpha",
+    foreground: Annotated[Literal["fast", "ml", "none"], typer.Option(help="As in run.")] = "fast",
+    layout: Annotated[Literal["plain", "side-by-side"], typer.Option(help="As in run.")] = "plain",
+    frames: Annotated[int | None, typer.Option(min=1, help="Stop after so many frames.")] = None,
+    runtime: Runtime = "auto",
+    device: Device = "auto",
+    threads: Threads = 2,
+    force: Annotated[bool, typer.Option(help="Overwrite an existing output.")] = False,
+) -> None:
+    """Cut out whoever was not in the empty scene before, with a camera that stands still."""
+    from pocketmatte.apps.jobs import Settings
+    from pocketmatte.apps.subtract import Wishes
+    from pocketmatte.apps.subtract import subtract as subtract_scene
+    from pocketmatte.background.difference import Tuning
+    from pocketmatte.effects.blend import parse_blend
+    from pocketmatte.effects.looks import parse_look
+
+    settings = Settings(
+        parse_look(look), model, "guided", foreground, runtime, device, threads, blend=parse_blend(blend)
+    )
+    wishes = Wishes(source, output, method, learn, statistic, plate, faces, frames, show_plate, layout, force)
+    subtract_scene(wishes, settings, Tuning(threshold, gap, adapt, only_largest, shadows))
 
 
 @app.command()

@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from pocketmatte.background.hybrid import Hybrid
 from pocketmatte.core import Alpha, Frame, Matte, PocketmatteError, UInt8Image
 from pocketmatte.ops.clean import CLEAN_MODES, Clean, clean_matte
 from pocketmatte.ops.foreground import estimate_foreground_fast, estimate_foreground_ml
@@ -51,7 +52,8 @@ class Pipeline:
     ``foreground``: how the person's own colours are estimated where the background shines through; ``none`` leaves
     ``Matte.foreground`` empty. ``clean``: small ``holes`` of people are filled, small ``islands`` removed, ``both`` or
     ``off``. ``temporal``: what makes the frames of one stream agree, see :mod:`pocketmatte.pipeline.temporal`; ``None``
-    for pictures that have nothing to do with one another. ``subject``: ``all`` people in front, or only the ``main``
+    for pictures that have nothing to do with one another. ``plate``: the empty scene that corrects the network, for a
+    camera that stands still. ``subject``: ``all`` people in front, or only the ``main``
     one, the same person through a stream.
     """
 
@@ -64,6 +66,7 @@ class Pipeline:
         foreground: Foreground = "fast",
         clean: Clean = "off",
         temporal: Temporal | None = None,
+        plate: Hybrid | None = None,
         subject: Subject = "all",
     ) -> None:
         if refine not in ("guided", "bilinear"):
@@ -77,6 +80,7 @@ class Pipeline:
         self.session, self.spec, self.refine, self.foreground = session, spec, refine, foreground
         self.clean: Clean = clean
         self.temporal = temporal
+        self.plate = plate
         self.still: StillWatch | None = None  # set for live use: frames in which nothing happens keep the last mask
         self._main = MainSubject() if subject == "main" else None
         _check(session, spec)
@@ -89,6 +93,8 @@ class Pipeline:
         """Forget earlier frames: the next one is treated as the first."""
         if self.temporal is not None:
             self.temporal.reset()
+        if self.plate is not None:
+            self.plate.reset()
         if self.still is not None:
             self.still.reset()
         self._last: Seen | None = None
@@ -130,6 +136,9 @@ class Pipeline:
         started = _tell(observe, "infer", started)
         if self.temporal is not None:
             alpha = self.temporal.steady(alpha, guide)
+        if self.plate is not None:
+            alpha = self.plate.step(alpha, guide)
+        if self.temporal is not None or self.plate is not None:
             _tell(observe, "temporal", started)
         if self._main is not None:
             alpha = self._main.step(alpha)
@@ -188,7 +197,7 @@ def _check(session: Session, spec: ModelSpec) -> None:
         )
     if spec.input.batch != 1:
         raise PocketmatteError(
-            f"{spec.name} takes {spec.input.batch} pictures at a time, a pipeline has one: export it with --batch 1, or "
+            f"{spec.name} takes {spec.input.batch} pictures at a time, a pipeline one: export it with --batch 1, or "
             "run its file with pocketmatte.runtime.base.open_session"
         )
 

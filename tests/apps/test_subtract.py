@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from pocketmatte.apps.cli import app
+from pocketmatte.core import Frame, PocketmatteError, Size
+from pocketmatte.io.images import read_image, write_image
+from pocketmatte.io.video_sink import VideoSink
+from pocketmatte.io.video_source import VideoSource
+from tests.background.scenes import HEIGHT, WIDTH, person, room, with_noise
+
+EMPTY, WITH = 20, 10
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty empty frames, then ten with somebody, at 25 frames per second."""
+    path = tmp_path_factory.mktemp("clips") / "clip.mp4"
+    with VideoSink(path, Size(HEIGHT, WIDTH), rate=Fraction(25), options={"crf": "8"}) as sink:
+        for k in range(EMPTY + WITH):
+            frame = room() if k < EMPTY else person(70 + 2 * (k - EMPTY))[0]
+            sink.write(with_noise(frame, k), Fraction(k, 25))
+    return path
+
+
+def call(*arguments: object) -> str:
+    result = CliRunner().invoke(app, ["subtract", *map(str, arguments)])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def frames_of(path: Path) -> list[Frame]:
+    with VideoSource(path) as source:
+        return list(source)
+
+
+@pytest.mark.parametrize("method", ["difference", "mog2", "knn", "grabcut", "original", "hybrid"])
+def test_every_frame_comes_out_with_the_person_alone(clip: Path, tmp_path: Path, method: str) -> None:
+    out = tmp_path / "out.mp4"
+    printed = call("--source", clip, "-o", out, "--learn", EMPTY, "--method", method, "--look", "alpha")
+    assert printed.strip() == str(out)
+    frames = frames_of(out)
+    assert [f.pts for f in frames] == [Fraction(k, 25) for k in range(EMPTY + WITH)]
+    assert np.mean([f.image.mean() for f in frames[:EMPTY]]) < 5
+    if method != "hybrid":  # a drawn ellipse is no person to a network
+        truth = person(70 + 2 * (WITH - 1))[1]
+        found = frames[-1].image[..., 0] > 127
+        assert (found & truth).sum() / (found | truth).sum() > (0.75 if method == "original" else 0.85)
+
+
+def test_looks_and_the_scene_itself(clip: Path, tmp_path: Path) -> None:
+    out, plate = tmp_path / "out.webm", tmp_path / "plate.png"
+    call("--source", clip, "-o", out, "--learn", EMPTY, "--look", "rgba", "--show-plate", plate)
+    assert out.exists()
+    assert np.abs(read_image(plate).image.astype(int) - room()).mean() < 3
+
+
+def test_photo_of_the_empty_scene(clip: Path, tmp_path: Path) -> None:
+    photo, out = tmp_path / "empty.png", tmp_path / "out.mp4"
+    write_image(photo, room())
+    call("--source", clip, "-o", out, "--plate", photo, "--look", "alpha")
+    frames = frames_of(out)
+    assert frames[0].image.mean() < 5
+    assert frames[-1].image.mean() > 40
+    write_image(tmp_path / "small.png", room()[:60])
+    with pytest.raises(PocketmatteError, match="expected 160x120"):
+        call("--source", clip, "-o", tmp_path / "b.mp4", "--plate", tmp_path / "small.png")
+
+
+def test_first_pictures_of_a_camera_teach_and_are_not_shown(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "live.mp4"
+    call("--source", f"clip:{clip}", "-o", out, "--learn", 12, "--frames", 6, "--look", "alpha")
+    assert 1 <= len(frames_of(out)) <= 6
+    with pytest.raises(PocketmatteError, match="lower --learn"):
+        call("--source", f"clip:{clip}", "-o", tmp_path / "none.mp4", "--learn", 500)
+    assert not (tmp_path / "none.mp4").exists()
+
+
+def test_nothing_is_overwritten(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    out.write_bytes(b"mine")
+    with pytest.raises(PocketmatteError, match="--force"):
+        call("--source", clip, "-o", out)
+    assert out.read_bytes() == b"mine"
+    with pytest.raises(PocketmatteError):
+        call("--source", clip, "-o", clip, "--force")
+    with pytest.raises(PocketmatteError, match="no picture of the scene"):
+        call(
+            "--source",
+            clip,
+            "-o",
+            tmp_path / "a.mp4",
+            "--method",
+            "mog2",
+            "--learn",
+            5,
+            "--show-plate",
+            tmp_path / "p.png",
+        )

@@ -5,22 +5,33 @@ Written to the documentation of TensorRT 10 and cuda-python and **not run on the
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorrt as trt
-from cuda.bindings import runtime as cuda
-
 from pocketmatte.core import PocketmatteError
 from pocketmatte.runtime.base import Placement, Tensor, TensorInfo, check_inputs
+
+
+def _optional(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError:  # open_file says so
+        return None
+
+
+trt, cuda = _optional("tensorrt"), _optional("cuda.bindings.runtime")
 
 
 def open_file(path: Path, device: str, threads: int) -> TensorrtSession:
     """See :func:`pocketmatte.runtime.base.open_session`."""
     if device not in ("auto", "gpu"):
         raise PocketmatteError(f"TensorRT runs on a GPU, found --device {device}; use gpu or auto")
+    if trt is None or cuda is None:
+        missing = "tensorrt" if trt is None else "cuda-python"
+        raise PocketmatteError(f"the TensorRT runtime needs {missing}, which cannot be imported: pip install {missing}")
     return TensorrtSession(path, threads)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from pocketmatte.core import PocketmatteError
 from pocketmatte.runtime.base import Placement, Tensor, TensorInfo, check_inputs
 

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from pocketmatte.core import Frame, Matte, PocketmatteError
 from pocketmatte.io.images import write_image
 from pocketmatte.io.live import FILE, SINKS, SOURCES, Sink, SinkRequest, Source, open_sink, open_source, scheme_of
 from pocketmatte.io.recording import Recording
+from pocketmatte.io.stream_sink import StreamSink
 from pocketmatte.io.window import Window
 from pocketmatte.pipeline.governor import Governor
 from pocketmatte.pipeline.ladder import Ladder, rungs_of
@@ -81,6 +82,7 @@ class Show:
         self.wishes, self.mode, self.source, self.controls = wishes, mode, source, controls
         self.meter = Meter()
         self.sinks: dict[str, Sink] = {}
+        self.streams: list[StreamSink] = []
         self.failures: list[str] = []
         self.recording: Recording | None = None
         self._quit = False
@@ -98,10 +100,12 @@ class Show:
     def open_sinks(self) -> None:
         """Open all of them or none. Raises :class:`PocketmatteError`."""
         sliders = tuple(self.controls.sliders)
-        request = SinkRequest(self.source.size, self.source.rate, self.source, self.wishes.force, sliders)
+        request = SinkRequest(self.source.size, self.source.rate, self.source, self.wishes.force, sliders, self._say)
         try:
             for address in self.wishes.sinks:
-                self.sinks[address] = open_sink(address, request)
+                self.sinks[address] = sink = open_sink(address, request)
+                if isinstance(sink, StreamSink):
+                    self.streams.append(sink)
         except PocketmatteError:
             self._close_sinks()
             raise
@@ -191,6 +195,7 @@ class Show:
     def _status(self) -> None:
         extra = f"filter {self.controls.filter_name}" + ("  REC" if self.recording is not None else "")
         lines = self.meter.lines(self.mode, self.ladder.rung.name, extra)
+        lines += [stream.status.line() for stream in self.streams]
         for sink in self.sinks.values():
             if isinstance(sink, Window):
                 sink.status, sink.help = lines, HELP
@@ -258,7 +263,9 @@ class Show:
             self._say(note)
         figures = {"state": state, "mode": self.mode, **self.meter.summary(), "skipped": self.ladder.skipped}
         if self.wishes.json:
-            print(json.dumps({**figures, "steps": self.steps, "failures": self.failures}, indent=1))
+            streams = [asdict(stream.status) for stream in self.streams]
+            more = {"steps": self.steps, "failures": self.failures, "streams": streams}
+            print(json.dumps({**figures, **more}, indent=1))
         else:
             frames = f"{self.meter.frames} frames, {self.meter.lost} lost, {self.meter.rate:.1f} fps"
             self._say(f"{state}: {frames}")

@@ -19,7 +19,6 @@ class ClipCamera:
     """
 
     paced = True
-    media: str | None = None  # sound runs on its own clock; a camera has none
 
     def __init__(
         self,
@@ -32,6 +31,7 @@ class ClipCamera:
         self._closed = False
         self.size: Size = self._video.size
         self.rate = self._video.rate
+        self.media: str | None = str(path) if self._video.has_audio else None
         self.notes = self._video.notes
 
     def __iter__(self) -> Iterator[Frame]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -71,13 +71,15 @@ class Sink(Protocol):
 @dataclass(frozen=True)
 class SinkRequest:
     """What a sink is opened for: picture ``size``, nominal ``rate``, the ``source`` of the pictures (its ``media`` has
-    the sound), whether an existing file may be replaced (``force``), and the ``sliders`` of a window."""
+    the sound), whether an existing file may be replaced (``force``), the ``sliders`` of a window, and ``say``, called
+    from any thread with a line for the user while the sink runs."""
 
     size: Size
     rate: Fraction = DEFAULT_RATE
     source: Source | None = None
     force: bool = False
     sliders: tuple[Slider, ...] = ()
+    say: Callable[[str], None] = field(default=lambda line: None)
 
 
 @dataclass(frozen=True)
@@ -98,11 +100,19 @@ SOURCES: dict[str, Kind] = {
     "camera": Kind("pocketmatte.io.camera", "open_camera", "camera:0", "a camera by its number"),
     "clip": Kind("pocketmatte.io.camera_clip", "open_clip", "clip:FILE", "a video file played at camera pace"),
     FILE: Kind("pocketmatte.io.camera_file", "open_file", "FILE", "a video file, every frame"),
+    **{
+        scheme: Kind("pocketmatte.io.stream_source", "open_stream_source", f"{scheme}://...", "a stream of a server")
+        for scheme in ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https")
+    },
 }
 SINKS: dict[str, Kind] = {
     "window": Kind("pocketmatte.io.window", "open_window", "window:", "a window on the screen"),
     "virtual": Kind("pocketmatte.io.virtual", "open_virtual", "virtual:", "a virtual camera for other programs"),
     FILE: Kind("pocketmatte.io.recording", "open_recording", "FILE.mp4", "a recording"),
+    **{
+        scheme: Kind("pocketmatte.io.stream_sink", "open_stream", f"{scheme}://...", "a stream server to publish to")
+        for scheme in ("rtmp", "rtmps", "rtsp")
+    },
 }
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import av
 
 if TYPE_CHECKING:
+    from av.audio.codeccontext import AudioCodecContext
     from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
     from av.container import OutputContainer
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
 _RATES = {"aac": frozenset({8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000})}
 _BITS_PER_CHANNEL = 96_000
 _FALLBACK_RATE = 48_000
+
+
+class _Decoded(Protocol):
+    """A stream, or anything else with a decoder."""
+
+    @property
+    def codec_context(self) -> AudioCodecContext: ...
 
 
 class EncodedTrack:
@@ -25,7 +33,7 @@ class EncodedTrack:
     """
 
     def __init__(
-        self, source: AudioStream, output: OutputContainer, encoder: Literal["aac", "libopus"], origin: Fraction
+        self, source: _Decoded, output: OutputContainer, encoder: Literal["aac", "libopus"], origin: Fraction
     ) -> None:
         self._source = source
         self._output = output

@@ -394,7 +394,47 @@ def live() -> str:
     return grid(["model: stage", "min ms", "median ms", "spread ms"], body)
 
 
+def subtract() -> str:
+    """Methods of background subtraction, means over the clips."""
+    found: dict[str, list[Row]] = {}
+    for row in rows("subtract.csv"):
+        found.setdefault(row["method"], []).append(row)
+
+    def mean(some: list[Row], key: str) -> float:
+        return sum(float(row[key]) for row in some) / len(some)
+
+    head = ["method", "mIoU", "boundary IoU", "MAD", "dtSSD x100", "ms"]
+    body = []
+    for name, some in found.items():
+        figures = [f"{mean(some, key):.{digits}f}" for key, digits in (("miou", 4), ("biou", 3), ("mad", 4))]
+        body.append([name, *figures, f"{100 * mean(some, 'dtssd'):.2f}", f"{mean(some, 'ms'):.0f}"])
+    return grid(head, body)
+
+
+def serve() -> str:
+    """The server under load."""
+    found = json.loads((RESULTS / "serve.json").read_text())
+    load, memory = found["load"], found["rss_mib"]
+    told = {code: count for code, count in load["statuses"].items() if code != "200"}
+    return grid(
+        ["figure", "measured"],
+        [
+            ["answered / told to come back", f"{load['statuses']['200']} / {sum(told.values())}"],
+            ["other errors", str(sum(n for code, n in told.items() if code not in ("429", "503")))],
+            ["pictures per second", f"{load['per_second']:.1f}"],
+            ["p50 / p95, waiting included", f"{load['p50_ms']} / {load['p95_ms']} ms"],
+            ["resident memory, warm / at the end", f"{memory[0]:.0f} / {memory[-1]:.0f} MiB"],
+            [
+                "malformed requests refused (4xx)",
+                f"{sum(n for c, n in found['malformed'].items() if c[0] == '4')} of 100",
+            ],
+        ],
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "subtract": subtract,
+    "serve": serve,
     "accuracy": accuracy,
     "video": video,
     "slices": slices,

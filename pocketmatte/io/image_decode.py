@@ -53,9 +53,7 @@ def open_file(path: Path) -> Iterator[IO[bytes]]:
         yield file
 
 
-def decode(
-    path: Path, file: IO[bytes], max_pixels: int = MAX_PIXELS
-) -> tuple[ImageFile.ImageFile, tuple[str, ...]]:
+def decode(path: Path, file: IO[bytes], max_pixels: int = MAX_PIXELS) -> tuple[ImageFile.ImageFile, tuple[str, ...]]:
     """The picture in ``file``, its pixels loaded, with notes for the user; ``path`` is for the messages.
 
     Several pages or main pictures: the first, with a note. Raises :class:`PocketmatteError` for what is no picture,

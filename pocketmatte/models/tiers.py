@@ -15,9 +15,7 @@ from pocketmatte.models.registry import register
 from pocketmatte.models.slim_encoder import SlimEncoder, SlimStage
 
 
-def matte_unet_lite0(
-    context: int = 128, widths: tuple[int, ...] = (64, 40, 24), prior: bool = False
-) -> MatteUNet:
+def matte_unet_lite0(context: int = 128, widths: tuple[int, ...] = (64, 40, 24), prior: bool = False) -> MatteUNet:
     """The first shipped network: ImageNet encoder to stride 16, learned up-sampling at the end; 0.8 M parameters."""
     encoder = EfficientNetLite0(channels=3 + prior)
     return MatteUNet(encoder, Context(encoder.widths[-1], context), tuple(widths), prior=prior, head="learned")

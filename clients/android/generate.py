@@ -44,8 +44,11 @@ def edit(path: Path, changes: dict[str, str]) -> None:
 
 
 def write_www(folder: Path) -> None:
-    """The static site, fit for an Android package: no .gz file, for packaging unpacks and renames those."""
+    """The static site, fit for an Android package: no .gz file, for packaging unpacks and renames those; no build with
+    threads, for a web view has no shared memory."""
     write_site(folder)
+    for threaded in folder.glob("litert/*threaded*"):
+        threaded.unlink()
     for packed in folder.rglob("*.wasm.gz"):
         packed.with_suffix("").write_bytes(gzip.decompress(packed.read_bytes()))
         packed.unlink()

@@ -47,7 +47,7 @@ class Cases:
         out = f"{len(self._cases)}.out"
         case = {"run": operation, "out": out}
         for key, value in values.items():
-            if key == "image":
+            if key == "image" and isinstance(value, np.ndarray):
                 case |= {"height": value.shape[0], "width": value.shape[1]}
             case[key] = self.file(value) if isinstance(value, np.ndarray | ModelSpec) else value
         self._cases.append(case)

@@ -199,6 +199,19 @@ def test_pictures_are_turned_upright(cases: Cases, mirror: int) -> None:
         assert (cases.result(name, np.uint8, wanted.shape) == wanted).all()
 
 
+def test_camera_frames_with_padded_rows(cases: Cases) -> None:
+    image = picture(6, 5)
+    rows = np.full((6, 32), 99, np.uint8)
+    rows[:, :20] = np.dstack([image, np.full((6, 5), 255, np.uint8)]).reshape(6, 20)
+    whole, short = (rows.ravel()[:end] for end in (-12, -13))  # cameras leave out the padding of the last row
+    size = {"height": 6, "width": 5, "stride": 32}
+    name, refused = (cases.add("camera", image=cases.file(part), **size) for part in (whole, short))
+    cases.run()
+    wanted = np.rot90(image, -1)[:, ::-1]
+    assert (cases.result(name, np.uint8, wanted.shape) == wanted).all()
+    assert "32 in a row" in cases.error(refused)
+
+
 @pytest.mark.parametrize(("kind", "zero"), [(np.int8, -128), (np.int8, 3), (np.uint8, 0), (np.uint8, 131)])
 def test_eight_bits(cases: Cases, kind: type, zero: int) -> None:
     scale = np.float32(0.0078125)

@@ -1,6 +1,7 @@
 package org.pocketmatte;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -75,7 +76,7 @@ public final class ModelSpec {
         kind = Kind.values()[choice(output, "kind", "alpha", "logits", "two-logits")];
         channel = number(output, "channel", 0);
         List<State> found = new ArrayList<>();
-        for (Object entry : root.get("states") == null ? List.of() : list(root.get("states"), "states")) {
+        for (Object entry : root.get("states") == null ? Collections.emptyList() : list(root.get("states"), "states")) {
             Map<?, ?> state = map(entry, "states");
             List<?> shape = list(state.get("shape"), "states.shape");
             found.add(new State(text(state, "input"), text(state, "output"), whole(shape, shape.size(), "states.shape")));
@@ -126,7 +127,7 @@ public final class ModelSpec {
     }
 
     private static int number(Map<?, ?> values, String key, int otherwise) {
-        return values.get(key) == null ? otherwise : whole(List.of(values.get(key)), 1, key)[0];
+        return values.get(key) == null ? otherwise : whole(Collections.singletonList(values.get(key)), 1, key)[0];
     }
 
     private static int[] whole(List<?> values, int count, String where) {
@@ -163,7 +164,7 @@ public final class ModelSpec {
 
     /** Which of the words {@code key} says; the first when it is absent. */
     private static int choice(Map<?, ?> values, String key, String... words) {
-        int found = values.get(key) == null ? 0 : List.of(words).indexOf(text(values, key));
+        int found = values.get(key) == null ? 0 : Arrays.asList(words).indexOf(text(values, key));
         if (found < 0) {
             throw new IllegalArgumentException(
                     "spec: expected one of " + String.join(", ", words) + " for " + key + ", found " + values.get(key));

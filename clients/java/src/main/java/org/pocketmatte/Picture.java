@@ -1,5 +1,7 @@
 package org.pocketmatte;
 
+import java.nio.ByteBuffer;
+
 /** A picture in memory: {@code rgb} holds {@code height x width x 3} bytes (0..255, unsigned), row after row. */
 public final class Picture {
     public final int height;
@@ -43,5 +45,26 @@ public final class Picture {
             }
         }
         return out;
+    }
+
+    /**
+     * From the first plane of an RGBA image, as CameraX gives it; see {@link #fromArgb} for {@code degrees}, {@code mirror}.
+     *
+     * @param rowStride bytes from one row to the next, at least four times {@code width}
+     */
+    public static Picture fromRgba(ByteBuffer plane, int rowStride, int height, int width, int degrees, boolean mirror) {
+        int start = plane.position();
+        if (rowStride < width * 4 || plane.remaining() < (height - 1) * rowStride + width * 4) {
+            throw new IllegalArgumentException(
+                    "expected " + height + " rows of " + width + " RGBA pixels, found " + plane.remaining() + " bytes, "
+                            + rowStride + " in a row");
+        }
+        int[] pixels = new int[height * width];
+        for (int y = 0, to = 0; y < height; y++) {
+            for (int x = 0, at = start + y * rowStride; x < width; x++, at += 4) {
+                pixels[to++] = (plane.get(at) & 255) << 16 | (plane.get(at + 1) & 255) << 8 | plane.get(at + 2) & 255;
+            }
+        }
+        return fromArgb(pixels, height, width, degrees, mirror);
     }
 }

@@ -66,6 +66,10 @@ public final class Cases {
                 boolean mirror = number("mirror") == 1;
                 write(Picture.fromArgb(pixels, number("height"), number("width"), number("degrees"), mirror).rgb);
                 break;
+            case "camera":
+                int stride = number("stride");
+                write(Picture.fromRgba(bytes(text("image")), stride, number("height"), number("width"), 90, true).rgb);
+                break;
             case "quantize":
                 Quantization code = new Quantization(Float.parseFloat(text("scale")), number("zero"), number("signed") == 1);
                 byte[] levels = code.levels(floats("reals"));

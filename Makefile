@@ -10,7 +10,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 TORCH ?= torch==2.13.0
-SYSTEM_PACKAGES := chromium ffmpeg openjdk-17-jdk-headless xdotool xvfb
+SYSTEM_PACKAGES := chromium ffmpeg openjdk-17-jdk-headless xdotool xvfb \
+  nginx-light libnginx-mod-rtmp python3-gi gir1.2-gst-rtsp-server-1.0 gir1.2-gst-plugins-base-1.0 \
+  gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly \
+  gstreamer1.0-libav
 BIN := $(VENV)/bin
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 

@@ -119,11 +119,20 @@ def run(
 @app.command()
 def live(
     source: Annotated[
-        str, typer.Option(help="camera:N, camera:N?1280x720@30, clip:FILE (at camera pace) or FILE.")
-    ] = "camera:0",
-    sink: Annotated[
-        list[str] | None, typer.Option(help="window:, virtual:[DEVICE] or FILE.mp4; several are allowed.")
+        list[str] | None,
+        typer.Option(
+            help="camera:N (the default is camera:0), camera:N?1280x720@30, clip:FILE (at camera pace), FILE, or a "
+            "stream: rtsp://, rtmp://, http://. Several share one model."
+        ),
     ] = None,
+    sink: Annotated[
+        list[str] | None,
+        typer.Option(help="window:, virtual:[DEVICE], FILE.mp4, rtmp:// or rtsp://; several are allowed."),
+    ] = None,
+    layout: Annotated[
+        Literal["tile", "separate"],
+        typer.Option(help="Several sources: side by side in every sink, or one sink for each."),
+    ] = "tile",
     mode: Annotated[
         Literal["auto", "live", "synced", "exact"],
         typer.Option(help="live: newest frame, mask may lag; synced: picture waits for its mask; exact: every frame."),
@@ -168,8 +177,19 @@ def live(
         fit=fit,
         temporal=temporal,
     )
+    sources = tuple(source or ("camera:0",))
+    if len(sources) > 1:
+        from pocketmatte.apps.live_many import ManyWishes, live_many
+        from pocketmatte.core import PocketmatteError
+
+        if lower:
+            raise PocketmatteError("--lower goes with one --source; several share one model")
+        sinks, backgrounds = tuple(sink or ("window:",)), tuple(background or ())
+        chosen = None if mode == "auto" else mode
+        many = ManyWishes(sources, sinks, layout, chosen, backgrounds, frames, force, json)
+        raise typer.Exit(live_many(many, settings))
     wishes = Wishes(
-        source,
+        sources[0],
         tuple(sink or ("window:",)),
         None if mode == "auto" else mode,
         tuple(lower or ()),

@@ -221,7 +221,7 @@ def load(
     """
     steadier = make_temporal(temporal)
     spec, format_named = find_model(model if model is not None else default_model())
-    entry = spec.file_for(format_named or _format(spec, runtime))
+    entry = spec.file_for(format_named or format_for(spec, runtime))
     session = open_session(spec.path_of(entry), runtime, device, threads)
     try:
         return Pipeline(
@@ -232,7 +232,8 @@ def load(
         raise
 
 
-def _format(spec: ModelSpec, runtime: str) -> str:
+def format_for(spec: ModelSpec, runtime: str) -> str:
+    """The format of ``spec`` that the named runtime prefers; with ``auto`` the best that an installed one opens."""
     have = {f.format for f in spec.files}
     if runtime in RUNTIMES:
         formats = formats_of(runtime)

@@ -1,0 +1,108 @@
+"""``pocketmatte live`` with several sources."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pocketmatte.core import Size
+from pocketmatte.io.tile import make_grid, tile
+from pocketmatte.io.video_source import VideoSource
+from tests.apps.conftest import ASTRONAUT
+from tests.io.video_clips import write_clip
+
+
+@pytest.fixture
+def clips(tmp_path) -> list[Path]:
+    portrait = cv2.resize(cv2.imread(str(ASTRONAUT)), (160, 160), interpolation=cv2.INTER_AREA)[..., ::-1]
+    paths = [tmp_path / "a.mp4", tmp_path / "b.mp4"]
+    write_clip(
+        paths[0], range(6), Fraction(1, 10), lambda n: np.roll(portrait, 4 * n, 1), rate=Fraction(10), audio="aac"
+    )
+    turned = np.ascontiguousarray(portrait[:, ::-1])
+    write_clip(paths[1], range(3), Fraction(1, 5), lambda n: np.roll(turned, 4 * n, 1), rate=Fraction(5))
+    return paths
+
+
+def pictures(path):
+    with VideoSource(path) as source:
+        return [frame.image for frame in source], source.has_audio
+
+
+def green(corner) -> bool:
+    return bool(np.abs(corner.astype(int) - (0, 255, 0)).mean() < 14)
+
+
+def command(clips, *sinks, layout="tile"):
+    base = [x for clip in clips for x in ("--source", clip)] + [x for sink in sinks for x in ("--sink", sink)]
+    return ["live", *base, "--layout", layout, "--look", "color:#00FF00", "--json"]
+
+
+def test_two_files_side_by_side(cli, clips, tmp_path):
+    target = tmp_path / "out.mp4"
+    answer = cli(*command(clips, target))
+    assert answer.code == 0, answer.err
+    figures = json.loads(answer.out)
+    assert (figures["state"], figures["frames"], figures["sources"]) == ("ended", 6, [6, 3])
+    assert (figures["batch"], figures["inferences"]) == (1, 9)
+    shown, sound = pictures(target)
+    assert sound  # of the first
+    assert [picture.shape for picture in shown] == [(160, 320, 3)] * 6
+    assert all(green(picture[:20, :20]) for picture in shown)
+    assert all(green(picture[:20, 300:]) for picture in shown[:5])
+    assert shown[-1][:, 160:].mean() < 8  # the second ended before
+
+
+def test_each_file_to_its_own(cli, clips, tmp_path):
+    targets = [tmp_path / "one.mp4", tmp_path / "two.mp4"]
+    answer = cli(*command(clips, *targets, layout="separate"))
+    assert answer.code == 0, answer.err
+    assert [len(pictures(target)[0]) for target in targets] == [6, 3]
+    assert [pictures(target)[1] for target in targets] == [True, False]
+    assert all(green(picture[:20, :20]) for picture in pictures(targets[0])[0])
+
+
+def test_clips_at_camera_pace(cli, clips, tmp_path):
+    target = tmp_path / "out.mp4"
+    answer = cli(*command([f"clip:{clip}" for clip in clips], target))
+    assert answer.code == 0, answer.err
+    figures = json.loads(answer.out)
+    assert not figures["exact"]
+    assert all(count >= 1 for count in figures["sources"])
+    assert {picture.shape for picture in pictures(target)[0]} == {(160, 320, 3)}
+
+
+def test_what_does_not_go_together_is_said(cli, clips, tmp_path):
+    answer = cli(*command(clips, tmp_path / "out.mp4", layout="separate"))
+    assert answer.code == 1
+    assert "one --sink for every --source: found 1 for 2" in answer.err
+    answer = cli(*command([clips[0], tmp_path / "gone.mp4"], tmp_path / "out.mp4"))
+    assert answer.code == 1
+    assert "gone.mp4: no such video file" in answer.err
+    answer = cli(*command(clips, tmp_path / "out.mp4"), "--lower", "portrait-lite0")
+    assert "--lower goes with one --source" in answer.err
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_grids():
+    assert make_grid(2, Size(480, 640)).size == (480, 1280)
+    assert (make_grid(5, Size(100, 100)).rows, make_grid(5, Size(100, 100)).columns) == (2, 3)
+    four = make_grid(4, Size(1080, 1920))
+    assert (four.size, four.cell) == ((1080, 1920), (540, 960))
+    assert make_grid(1, Size(95, 127)).cell == (94, 126)
+
+
+def test_a_tile_keeps_the_shape_of_its_pictures():
+    grid = make_grid(3, Size(40, 40))
+    wide = np.full((20, 40, 3), 200, np.uint8)
+    whole = tile([wide, None, np.full((40, 40, 3), 90, np.uint8)], grid)
+    assert whole.shape == (80, 80, 3)
+    assert np.array_equal(whole[10:30, :40], wide)
+    assert not whole[:9, :40].any()
+    assert not whole[:40, 40:].any()
+    assert (whole[40:, :40] == 90).all()

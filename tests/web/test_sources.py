@@ -6,12 +6,18 @@ import gzip
 import importlib.util
 import os
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
+import flatbuffers
 import numpy as np
 import pytest
 
 from pocketmatte.apps.site import PAGE
+from pocketmatte.export.flatbuffer import IDENTIFIER, read_model
+from pocketmatte.pipeline.golden import read_golden
+from pocketmatte.runtime.base import open_session
+from pocketmatte.zoo.find import list_models
 
 WEB = Path(__file__).parents[2] / "clients" / "web"
 
@@ -50,3 +56,47 @@ def test_build_is_reproducible(npm: Path) -> None:
         if name.endswith(".gz"):  # releases of zlib pack differently
             made, kept = gzip.decompress(made), gzip.decompress(kept)
         assert made == kept, name
+
+
+def weights_behind(path: Path) -> bytes:
+    """The file with all constants behind its flatbuffer, as large files have them."""
+    model = read_model(path)
+    constants = [buffer for buffer in model.buffers if buffer.data is not None and len(buffer.data)]
+    values = [bytes(buffer.data) for buffer in constants]
+    start = 16
+    for _ in range(2):  # the first time to learn the length
+        place = start
+        for buffer, value in zip(constants, values, strict=True):
+            buffer.data, buffer.offset, buffer.size = None, place, len(value)
+            place += -(-len(value) // 16) * 16
+        builder = flatbuffers.Builder(1 << 16)
+        builder.Finish(model.Pack(builder), IDENTIFIER)
+        head = bytes(builder.Output())
+        start = -(-len(head) // 16) * 16
+    return head.ljust(start, b"\0") + b"".join(value.ljust(-(-len(value) // 16) * 16, b"\0") for value in values)
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("place", ["inside", "behind"])
+def test_expanded_weights_compute_the_same(npm: Path, tmp_path: Path, place: str) -> None:
+    """The page turns half-precision weights into floats before it compiles; another engine runs what it made."""
+    spec = next(model for model in list_models() if model.files[0].precision == "fp16")
+    stored, expanded = tmp_path / "stored.tflite", tmp_path / "expanded.tflite"
+    source = spec.path_of(spec.files[0])
+    stored.write_bytes(source.read_bytes() if place == "inside" else weights_behind(source))
+    script = tmp_path / "half.mjs"
+    bundle = ["npx", "esbuild", "src/engine/half.ts", "--format=esm", f"--outfile={script}", "--log-level=error"]
+    subprocess.run(bundle, cwd=WEB, check=True)
+    code = (
+        "import fs from 'node:fs'; const [script, from, to] = process.argv.slice(1); const half = await import(script);"
+        "fs.writeFileSync(to, half.expandHalf(new Uint8Array(fs.readFileSync(from))));"
+    )
+    subprocess.run(["node", "--input-type=module", "-e", code, str(script), str(stored), str(expanded)], check=True)
+    graph = read_model(expanded).subgraphs[0]
+    assert len(graph.operators) < len(read_model(source).subgraphs[0].operators)
+    tensor = read_golden(spec)["tensor"].astype(np.float32)
+    found = []
+    for path in (source, expanded):
+        with closing(open_session(path, runtime="litert")) as session:
+            found.append(session.run({spec.input.name: tensor})[spec.output.name])
+    assert np.abs(found[0] - found[1]).max() < 1e-5

@@ -1,6 +1,7 @@
 /** LiteRT.js behind a small interface. Runs in a classic worker: the engine's loader needs `importScripts`. */
 
 import { type CompiledModel, Tensor, getDefaultEnvironment, loadAndCompile, loadLiteRt } from "@litertjs/core";
+import { expandHalf } from "./half";
 
 export type Accelerator = "wasm" | "webgpu";
 export type Feeds = Record<string, Float32Array>;
@@ -51,12 +52,12 @@ export class Session {
       try {
         const model = await loadAndCompile(bytes, { accelerator: "webgpu" });
         if (model.options.accelerator === "webgpu") return new Session(model, { accelerator: "webgpu", threads: 1 });
-        return new Session(model, { accelerator: "wasm", threads: threadsLoaded });
+        model.delete();
       } catch (error) {
         console.warn("WebGPU cannot run this network, using WebAssembly:", error);
       }
     }
-    const model = await loadAndCompile(bytes, { accelerator: "wasm", cpuOptions: { numThreads: threadsLoaded } });
+    const model = await loadAndCompile(expandHalf(bytes), { accelerator: "wasm", cpuOptions: { numThreads: threadsLoaded } });
     return new Session(model, { accelerator: "wasm", threads: threadsLoaded });
   }
 

@@ -1,6 +1,6 @@
 """What each loss brings: the same small network, the same number of samples, one row per setting of the losses.
 
-Run:  python benchmarks/ablate.py [--teacher FILE] [--rows NAME,...] [--net matte-nano] [--size 96] [--samples 8000]
+Run:  python -m benchmarks.ablate [--teacher FILE] [--rows NAME,...] [--net matte-nano] [--size 96] [--samples 8000]
       [--seeds 1,2] [--work runs/ablate] [--out results/ablation.csv] [--budget SECONDS] [--parallel N]
 Scores are of the held-out pictures of train/; the test sets take no part. Every row and seed has a folder under
 ``--work``: what is finished is never run again, what was stopped (by ``--budget``, a signal or a kill) is taken up.
@@ -20,8 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from proxy import SCORES, Bench, Row, merge, my_share, read_rows, side_by_side, with_data
-
+from benchmarks.proxy import SCORES, Bench, Row, merge, my_share, read_rows, side_by_side, with_data
 from pocketmatte.core import PocketmatteError
 from pocketmatte.data.compose import SceneMix
 from pocketmatte.train.config import Losses, Optim, Stage, TrainConfig

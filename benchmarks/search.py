@@ -1,6 +1,6 @@
 """Architecture search by measurement: what each design decision costs on LiteRT and brings in a short training.
 
-Run:  python benchmarks/search.py [--peer SPEC.json ...] [--only-names NAME,...] [--no-training | --no-latency]
+Run:  python -m benchmarks.search [--peer SPEC.json ...] [--only-names NAME,...] [--no-training | --no-latency]
       [--samples 8000] [--train-size 128] [--seeds 1] [--work runs/search] [--out results/search.csv] [--budget SECONDS]
 Every candidate (see ``candidates.py``) is exported untrained and timed on one thread, all of them and the peers in turn
 in one run; then trained for the same number of samples and scored on held-out pictures of train/ at the reference's
@@ -23,9 +23,9 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
-from candidates import CANDIDATES, PREFIX, Candidate, build, enter_all
-from proxy import Bench, Row, merge, my_share, read_rows, score_at, side_by_side, with_data
 
+from benchmarks.candidates import CANDIDATES, PREFIX, Candidate, build, enter_all
+from benchmarks.proxy import Bench, Row, merge, my_share, read_rows, score_at, side_by_side, with_data
 from pocketmatte.bench.timing import WARM_UP, interleave, summarise
 from pocketmatte.core import PocketmatteError
 from pocketmatte.data.compose import SceneMix

@@ -6,6 +6,7 @@ A twin has the still network's tensors with one more input channel in its first 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from pocketmatte.models.blocks import Context
@@ -55,12 +56,13 @@ def matte_large(prior: bool = False) -> MatteUNet:
     return MatteUNet(encoder, context, (192, 128, 96, 64), prior=prior, mix="dense")
 
 
-for _name, _constructor in {
+_TIERS: dict[str, Callable[..., MatteUNet]] = {
     "matte-unet-lite0": matte_unet_lite0,
     "matte-nano": matte_nano,
     "matte-small": matte_small,
     "matte-base": matte_base,
     "matte-large": matte_large,
-}.items():
+}
+for _name, _constructor in _TIERS.items():
     register(_name)(_constructor)
     register(f"{_name}-video")(partial(_constructor, prior=True))

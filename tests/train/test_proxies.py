@@ -7,7 +7,6 @@ import importlib
 import sys
 import time
 from argparse import Namespace
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -19,14 +18,12 @@ from pocketmatte.data.store import load_store
 from pocketmatte.models import create_model
 
 pytestmark = pytest.mark.build
-SCRIPTS = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.fixture
-def script(monkeypatch):
+def script():
     """``script("ablate")``: the module of that name in benchmarks/."""
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    return importlib.import_module
+    return lambda name: importlib.import_module(name if "." in name else f"benchmarks.{name}")
 
 
 def ablation_options(**changes) -> Namespace:

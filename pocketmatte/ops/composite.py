@@ -6,13 +6,20 @@ alpha. Everything here takes and gives straight colours unless a name says ``pre
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from pocketmatte.core import Alpha, UInt8Image
-from pocketmatte.ops.band import output, to_levels, unsure
+from pocketmatte.ops.band import Band, output, to_levels, unsure
 from pocketmatte.ops.color import linear_to_srgb, srgb_to_linear
 
+Array = npt.NDArray[Any]
+
+_FEW = 16  # one pixel in so many may be mixed for work on these alone to pay
 _MARGIN = 2  # pixels round the visible ones that keep their colour, so that viewers may interpolate
 
 
@@ -25,10 +32,32 @@ def composite(
     formula. ``out`` receives the result (it may be ``background``).
     """
     _check(foreground, alpha, background)
-    weight = cv2.merge([to_levels(alpha)] * 3)
+    levels = to_levels(alpha)
+    bands = list(unsure(levels))
+    if sum(band.index.size for band in bands) * _FEW <= levels.size:
+        return _composite_few(foreground, levels, background, bands, output(out, foreground.shape, np.uint8))
+    weight = cv2.merge([levels] * 3)
     front = cv2.multiply(foreground, weight, scale=1 / 255)
     back = cv2.multiply(background, cv2.bitwise_not(weight), scale=1 / 255)
     return np.asarray(cv2.add(front, back, dst=output(out, foreground.shape, np.uint8)), np.uint8)
+
+
+def _composite_few(
+    foreground: UInt8Image, levels: Array, background: UInt8Image, bands: Sequence[Band], out: UInt8Image
+) -> UInt8Image:
+    """:func:`composite` where almost every pixel is one or the other."""
+    foreground, background = np.ascontiguousarray(foreground), np.ascontiguousarray(background)
+    mixed = []
+    for band in bands:
+        share = band.take(levels).astype(np.float32) * np.float32(1 / 255)
+        sides = zip(cv2.split(band.take(foreground)), cv2.split(band.take(background)), strict=True)
+        mixed.append([back + share * (front.astype(np.float32) - back) for front, back in sides])
+    if out is not background:
+        np.copyto(out, background)
+    cv2.copyTo(foreground, levels, out)
+    for band, planes in zip(bands, mixed, strict=True):
+        band.put_colours(out, planes)
+    return out
 
 
 def composite_linear(foreground: UInt8Image, alpha: Alpha, background: UInt8Image) -> UInt8Image:

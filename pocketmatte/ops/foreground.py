@@ -27,7 +27,6 @@ _FAST_SIDE = 160  # colours are gathered on a picture halved as long as its long
 _ML_PIXELS = 2_000_000  # or, for the multi-level method, until it has no more pixels than this
 _ML_SIDE = 16_384  # limit of OpenCV's remap, with room
 _CAUTION = 0.1  # keeps the corrected colours near the gathered ones, for alpha may be wrong
-_FULL = np.array(255.0)
 _FOURTH_POWER = ((np.arange(256) / 255) ** 4).astype(np.float32)
 _FLAT, _SMALL_LEVEL, _SMALL_ROUNDS, _ROUNDS = 1e-5, 32, 10, 2  # multi-level method: the paper's values
 
@@ -143,7 +142,7 @@ def _finish(
     levels = to_levels(alpha)
     hidden = cv2.cvtColor(cv2.convertScaleAbs(foreground), cv2.COLOR_RGBA2RGB)
     unhalve(hidden, times, image.shape, out=result)
-    cv2.copyTo(image, cv2.inRange(levels, _FULL, _FULL), result)
+    cv2.copyTo(image, levels, result)  # mixed pixels are written below
     difference, scale = foreground - background, 0.5**times
     for band in unsure(levels):
         spread, behind = band.sample([difference, background], (scale, scale))

@@ -33,6 +33,7 @@ RADIUS = 2  # window of the fit, in cells of the small alpha
 EPS = 2e-4  # regularisation: variance of colour (0..1) below which the picture's edges are not trusted
 SHARPEN = 1.3
 _GUIDE_BLUR = 0.8  # blur of a network's alpha beyond its grid, in cells
+_GUIDE_SIDE = 5  # cells that blur reaches over
 _FREEDOM = 2.0  # an interpolated alpha of x may become anything from _FREEDOM * x - (_FREEDOM - 1) to _FREEDOM * x
 _SURE = 0.5 / 255  # windows whose alpha varies less need no fit
 _MAX_SIDE = 4096  # of the small alpha; more detail than that is no use to a fit and OpenCV's remap has limits
@@ -68,7 +69,7 @@ def refine_guided(
         return result
     if guide is None or guide.shape[:2] != wanted:
         guide = _shrink(image, wanted)
-    fitted = _fit(guide, small, radius, eps)
+    fitted = _fit_where_unsure(guide, small, base, radius, eps)
     _apply(fitted, image, sharpen, result)
     return result
 
@@ -85,16 +86,38 @@ def _shrink(image: UInt8Image, size: Size) -> UInt8Image:
     return resize(halve(image, max(0, int(math.log2(ratio)))), size)
 
 
-def _fit(guide: UInt8Image, alpha: Alpha, radius: int, eps: float) -> Array:
+def _fit_where_unsure(guide: UInt8Image, alpha: Alpha, base: Alpha, radius: int, eps: float) -> Array:
+    """:func:`_fit` near the pixels that :func:`_apply` will ask about; 0 elsewhere. ``base`` is what it interpolates.
+
+    A pixel lies between four cells; it is sure when these are alike.
+    """
+    near = np.ones((3, 3), np.uint8)
+    levels = to_levels(base)
+    asked = (cv2.dilate(levels, near) > 0) & (cv2.erode(levels, near) < 255)
+    wanted = cv2.dilate(asked.astype(np.uint8), np.ones((2 * radius + 1, 2 * radius + 1), np.uint8))
+    x, y, across, down = cv2.boundingRect(wanted)
+    margin = radius + _GUIDE_SIDE // 2  # what the windows and the blur of the guide reach
+    box = (
+        slice(max(0, y - margin), min(alpha.shape[0], y + down + margin)),
+        slice(max(0, x - margin), min(alpha.shape[1], x + across + margin)),
+    )
+    fitted = np.zeros((*alpha.shape, 4), np.float32)
+    parts = (np.ascontiguousarray(array[box]) for array in (guide, alpha, wanted))
+    fitted[box] = _fit(*parts, radius, eps)
+    return fitted
+
+
+def _fit(guide: UInt8Image, alpha: Alpha, wanted: Array, radius: int, eps: float) -> Array:
     """Ridge regression of alpha on colour in every window: float32 ``[h,w,4]`` = slopes for r, g, b (0..255), offset.
 
-    Where the alpha of a window is constant, the slopes are 0 and the offset is that alpha.
+    Where the alpha of a window is constant, the slopes are 0 and the offset is that alpha. Windows round cells where
+    uint8 ``wanted`` is 0 are left out.
     """
     size = (2 * radius + 1, 2 * radius + 1)
     window = np.ones(size, np.uint8)
-    index = np.flatnonzero(cv2.dilate(alpha, window) - cv2.erode(alpha, window) > _SURE)
+    index = np.flatnonzero((cv2.dilate(alpha, window) - cv2.erode(alpha, window) > _SURE) & (wanted > 0))
     # r, g, b, alpha in one array: OpenCV is fastest on four channels
-    joined = cv2.cvtColor(cv2.GaussianBlur(guide, (5, 5), _GUIDE_BLUR), cv2.COLOR_RGB2RGBA).astype(np.float32)
+    joined = cv2.cvtColor(cv2.GaussianBlur(guide, (_GUIDE_SIDE, _GUIDE_SIDE), _GUIDE_BLUR), cv2.COLOR_RGB2RGBA).astype(np.float32)
     joined *= 1 / 255
     joined[..., 3] = alpha
     turned, repeated = np.empty_like(joined), np.empty_like(joined)

@@ -13,7 +13,7 @@ TORCH ?= torch==2.13.0
 SYSTEM_PACKAGES := chromium ffmpeg openjdk-17-jdk-headless xdotool xvfb \
   nginx-light libnginx-mod-rtmp python3-gi gir1.2-gst-rtsp-server-1.0 gir1.2-gst-plugins-base-1.0 \
   gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly \
-  gstreamer1.0-libav
+  gstreamer1.0-libav gstreamer1.0-rtsp
 BIN := $(VENV)/bin
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 

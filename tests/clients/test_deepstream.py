@@ -113,8 +113,9 @@ print(sorted(pad.get_name() for pad in mux.sinkpads), len(list(made.iterate_elem
 
 def standing_in(text: str) -> str:
     """The graph with NVIDIA's elements replaced by ones that do nothing, without their properties; the one with
-    several inputs by ``funnel``."""
+    several inputs by ``funnel``, the encoder by x264 (with frames in ordinary memory)."""
     text = re.sub(r"nvstreammux name=mux( [\w-]+=\S+)*", "funnel name=mux", text)
+    text = re.sub(r"nvv4l2h264enc( [\w-]+=\S+)*", "x264enc", text.replace("(memory:NVMM)", ""))
     return re.sub(r"\bnv\w+( [\w-]+=(\"[^\"]*\"|\S+))*", "identity", text)
 
 

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -114,22 +115,20 @@ def test_slow_sender_is_cut_off(serving) -> None:
         assert client.get("/healthz").status_code == 200
 
 
-def test_stop_signal_finishes_what_is_under_way(portrait: bytes) -> None:
+def test_stop_signal_finishes_what_is_under_way() -> None:
+    large = png(np.random.default_rng(2).integers(0, 255, (1500, 1500, 3), np.uint8))
     command = [sys.executable, "-m", "pocketmatte", "serve", "--port", "0", "--threads", "1"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process, ThreadPoolExecutor(1) as pool:
         assert process.stderr is not None
         address = process.stderr.readline().split()[0]
-        answers: list[httpx.Response] = []
-        form = {"files": {"image": portrait}, "data": {"look": "bokeh:0.1"}, "timeout": 60}
-        thread = threading.Thread(target=lambda: answers.append(httpx.post(f"{address}v1/cutout", **form)))
-        thread.start()
-        while "admitted 1.0" not in httpx.get(f"{address}metrics").text:
-            assert not answers
-            time.sleep(0.005)
+        form: dict[str, Any] = {"files": {"image": large}, "data": {"look": "bokeh:0.1"}, "timeout": 120}
+        asked = pool.submit(httpx.post, f"{address}v1/cutout", **form)
+        while "admitted 1.0" not in httpx.get(f"{address}metrics", timeout=60).text and not asked.done():
+            time.sleep(0.01)
+        assert not asked.done(), asked.result()
         process.send_signal(signal.SIGTERM)
-        thread.join()
-        assert answers[0].status_code == 200
-        process.communicate(timeout=30)
+        assert asked.result().status_code == 200
+        process.communicate(timeout=60)
     assert process.returncode in (0, -signal.SIGTERM)
 
 

@@ -104,4 +104,4 @@ def _between(levels: npt.NDArray[np.uint8]) -> npt.NDArray[np.intp]:
     mixed = np.flatnonzero(words + np.uint64(1) > 1)  # all ones wrap round to 0
     near = (mixed[:, None] * 8 + np.arange(8)).reshape(-1)
     near = np.concatenate([near, np.arange(whole, levels.size)])
-    return near[levels[near] - np.uint8(1) < 254]  # 0 wraps round to 255
+    return np.asarray(near[levels[near] - np.uint8(1) < 254], np.intp)  # 0 wraps round to 255

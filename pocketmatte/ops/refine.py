@@ -102,8 +102,7 @@ def _fit_where_unsure(guide: UInt8Image, alpha: Alpha, base: Alpha, radius: int,
         slice(max(0, x - margin), min(alpha.shape[1], x + across + margin)),
     )
     fitted = np.zeros((*alpha.shape, 4), np.float32)
-    parts = (np.ascontiguousarray(array[box]) for array in (guide, alpha, wanted))
-    fitted[box] = _fit(*parts, radius, eps)
+    fitted[box] = _fit(np.ascontiguousarray(guide[box]), np.ascontiguousarray(alpha[box]), wanted[box], radius, eps)
     return fitted
 
 
@@ -117,7 +116,9 @@ def _fit(guide: UInt8Image, alpha: Alpha, wanted: Array, radius: int, eps: float
     window = np.ones(size, np.uint8)
     index = np.flatnonzero((cv2.dilate(alpha, window) - cv2.erode(alpha, window) > _SURE) & (wanted > 0))
     # r, g, b, alpha in one array: OpenCV is fastest on four channels
-    joined = cv2.cvtColor(cv2.GaussianBlur(guide, (_GUIDE_SIDE, _GUIDE_SIDE), _GUIDE_BLUR), cv2.COLOR_RGB2RGBA).astype(np.float32)
+    joined = cv2.cvtColor(cv2.GaussianBlur(guide, (_GUIDE_SIDE, _GUIDE_SIDE), _GUIDE_BLUR), cv2.COLOR_RGB2RGBA).astype(
+        np.float32
+    )
     joined *= 1 / 255
     joined[..., 3] = alpha
     turned, repeated = np.empty_like(joined), np.empty_like(joined)

@@ -173,7 +173,7 @@ def test_a_file_on_a_web_server_plays_at_its_own_pace(clip):
     assert heard == sorted(heard)
 
 
-def test_a_stream_that_ends_and_stays_away_is_over(monkeypatch):
+def test_reading_where_nothing_is_published_any_more_is_said():
     listener = Listener()
     sink = open_soon(listener.address, SinkRequest(SIZE, RATE))
     sink.close()

@@ -5,7 +5,7 @@ Headless Chromium on ``--cores`` processors, a fake camera of 640x480 that plays
 camera, network, composition on a colour. Quality: intersection over union at one half against the keyed truth, every
 fourth frame of the clips as a single picture, without help from the frames before; the control calls the mean truth of
 the clip the answer. Needs ``npm ci`` in clients/web, Chromium and the playwright package; ``--onnx`` is the same model
-as ``pocketmatte export`` makes it.
+as ``pocketmatte export`` makes it. Rows say how loaded the machine was, and are marked ``busy`` when too much so.
 """
 
 from __future__ import annotations
@@ -168,6 +168,7 @@ def main() -> None:
                         alpha = np.array(answer["alpha"], np.float32).reshape(answer["height"], answer["width"]) / 255
                         scores.append(overlap(resize(alpha, SIZE), truth))
                     quality[clip] = round(float(np.mean(scores)), 4)
+                before = os.getloadavg()[0]  # of the minute before, in which this browser has only begun
                 runs = [page.evaluate("s => live(s)", args.seconds) for _ in range(args.repeat)]
                 browser.close()
                 network = np.concatenate([run["network"] for run in runs])
@@ -177,7 +178,7 @@ def main() -> None:
                     "model": engine if engine.startswith("mediapipe") else args.model,
                     "fps": round(fps[len(fps) // 2], 2), "fps_low": round(fps[0], 2), "fps_high": round(fps[-1], 2),
                     "network_ms": round(float(np.median(network)), 2), "network_ms_min": round(float(network.min()), 2),
-                    "iou": quality,
+                    "iou": quality, "load": round(before, 2), "busy": before > 1.5 * cores,
                 }  # fmt: skip
                 rows.append(row)
                 print(json.dumps(row), file=sys.stderr, flush=True)
@@ -187,7 +188,7 @@ def main() -> None:
         control[name] = round(float(np.mean([overlap(mean, truth) for _, truth in frames[: args.frames]])), 4)
     document = {
         "what": "headless Chromium, camera 640x480, Canvas 2D composition on a colour",
-        "cores": cores, "load": round(os.getloadavg()[0], 2), "date": date.today().isoformat(),
+        "cores": cores, "date": date.today().isoformat(),
         "frames": args.frames, "seconds": args.seconds, "repeat": args.repeat, "rows": rows, "control_iou": control,
     }  # fmt: skip
     args.out.write_text(json.dumps(document, indent=1) + "\n")

@@ -84,7 +84,11 @@ export class Matter {
     const start = performance.now();
     const { tensor, small, geometry } = prepare(image, this.spec, this.model.layout);
     const { height, width } = geometry;
-    if (!live || this.temporal.isCut(small, height, width)) this.reset();
+    if (!live) this.reset();
+    else if (this.temporal.isCut(small, height, width)) {
+      this.reset();
+      this.temporal.isCut(small, height, width); // the first frame of the new scene
+    }
     const ready = performance.now();
     let alpha = crop(await this.run(tensor), this.spec, geometry);
     const done = performance.now();

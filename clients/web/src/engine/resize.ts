@@ -4,7 +4,7 @@
  *
  * Bytes are rounded as OpenCV rounds them, for a network may answer a change of one grey level in some percent
  * of its input with several levels of alpha: areas are summed in single precision and rounded half to even after each
- * axis, interpolation counts in 2048ths and drops remainders on the way.
+ * axis (once, where Python adds whole rows exactly), interpolation counts in 2048ths and drops remainders on the way.
  */
 
 export type Filter = "area" | "bilinear";
@@ -78,6 +78,7 @@ function pack(lists: [number, number[]][], average: boolean): Taps {
   };
 }
 
+const TOGETHER = 4;
 const NEAREST = 1.5 * 2 ** 52; // adding and subtracting it rounds a double half to even
 const nearest = (x: number): number => x + NEAREST - NEAREST;
 
@@ -100,10 +101,18 @@ export function resize(
   const bytes = !(source instanceof Float32Array);
   // Sums of an interpolation along rows keep their eleven binary places until the columns are done.
   const whole = bytes && !across.average && !down.average;
-  const middle = alongRows(source, height, width, step, channels, across, bytes, whole);
+  const once = bytes && across.average && rowsAreSummed(height, newHeight);
+  const middle = alongRows(source, height, width, step, channels, across, bytes && !once, whole);
   const result = bytes ? new Uint8Array(newHeight * newWidth * channels) : new Float32Array(newHeight * newWidth * channels);
   alongColumns(middle, newHeight, newWidth * channels, down, bytes, whole, result);
   return result;
+}
+
+/** Where Python adds rows in integers before anything is rounded: many of them together, in sixteen bits. */
+function rowsAreSummed(height: number, newHeight: number): boolean {
+  let [repeats, rest] = [height, newHeight];
+  while (rest) [repeats, rest] = [rest, repeats % rest];
+  return repeats >= TOGETHER && height >= 2 * newHeight && (height / repeats) * 255 <= 65535;
 }
 
 function alongRows(

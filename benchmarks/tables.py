@@ -394,6 +394,14 @@ def live() -> str:
     return grid(["model: stage", "min ms", "median ms", "spread ms"], body)
 
 
+def openvino_async() -> str:
+    """Ways to keep OpenVINO busy, against LiteRT."""
+    found = json.loads((RESULTS / "openvino_async.json").read_text())
+    keys = ("min_ms", "median_ms", "iqr_ms", "cpu_ms")
+    body = [[row["way"], *(str(row[key]) for key in keys)] for row in found["rows"]]
+    return grid([f"`{found['model']}`", "min ms", "median ms", "spread ms", "processor ms"], body)
+
+
 def subtract() -> str:
     """Methods of background subtraction, means over the clips."""
     found: dict[str, list[Row]] = {}
@@ -445,6 +453,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "clean": clean,
     "temporal": temporal,
     "live": live,
+    "openvino-async": openvino_async,
     "cost": cost,
     "harmonize": harmonize,
     "green": green,

@@ -340,7 +340,7 @@ def export(
 
 @app.command()
 def residency(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .tflite file.")],
+    file: Annotated[str, typer.Argument(metavar="MODEL", help="Zoo name or .tflite file.")],
     target: Annotated[
         list[str] | None,
         typer.Option(help="gpu, xnnpack-fp32, xnnpack-int8, nnapi-int8, edgetpu or ane; may be given more than once."),

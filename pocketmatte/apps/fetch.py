@@ -16,5 +16,8 @@ def fetch_models(names: list[str], source: str | None) -> None:
             end = "\n" if done >= total else ""
             print(f"\r{file} {done / 1e6:.1f} of {total / 1e6:.1f} MB", end=end, file=sys.stderr, flush=True)
 
-    for name in sorted(fetchable()) if names == ["all"] else names:
+    wanted = sorted(fetchable()) if names == ["all"] else names
+    if not wanted:
+        print("no weights are published yet beside those that ship", file=sys.stderr)
+    for name in wanted:
         print(f"{name}: {fetch(name, source, advance)}")

@@ -113,10 +113,10 @@ def show_models(wanted: Wanted, as_json: bool) -> None:
     else:
         for row in kept:
             _print(row)
-    if left:
-        print("left out: " + "; ".join(left), file=sys.stderr)
+    for reason in left:
+        print(f"left out: {reason}", file=sys.stderr)
     if not kept and not as_json:
-        print("no model keeps to that")
+        print("no model is known to keep to that")
 
 
 def _print(row: Row) -> None:

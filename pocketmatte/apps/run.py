@@ -72,6 +72,9 @@ def run(
                 make_folder(job.destination.parent)
                 write_image(job.destination, pixels, force=force)
                 notes = loaded.notes
+                matte = pixels if pixels.ndim == 2 else pixels[..., -1]
+                if settings.look.kind in ("rgba", "alpha") and not matte.any():
+                    notes = (*notes, "nobody found: the cut-out is empty")
         except PocketmatteError as error:
             return Outcome(job, "failed", str(error))
         except MemoryError:

@@ -21,6 +21,7 @@ from pocketmatte.background.original import OriginalSubtractor
 from pocketmatte.background.plate import Plate, Statistic, learn_plate, plate_from_picture
 from pocketmatte.background.regions import Face
 from pocketmatte.core import Alpha, Frame, Matte, PocketmatteError, Size, UInt8Image
+from pocketmatte.io.image_formats import is_image
 from pocketmatte.io.images import check_output, read_image, write_image
 from pocketmatte.io.live import FILE, SOURCES, open_source, scheme_of
 from pocketmatte.io.paths import Job
@@ -30,6 +31,7 @@ from pocketmatte.ops.foreground import estimate_foreground_fast, estimate_foregr
 from pocketmatte.pipeline.threads import ahead
 
 Method = Literal["difference", "hybrid", "mog2", "knn", "grabcut", "original"]
+_NOBODY = 0.002  # of a frame's area; a person is more
 Masker = Callable[[Frame], Alpha]
 
 
@@ -60,6 +62,8 @@ def subtract(wishes: Wishes, settings: Settings, tuning: Tuning) -> None:
     """
     is_file = scheme_of(wishes.source, SOURCES) == FILE
     path = Path(wishes.source.removeprefix("file:"))
+    if is_file and is_image(path):
+        raise PocketmatteError(f"{path} is a still picture: expected a video of a scene that is empty at first")
     job = Job(path if is_file else Path("camera"), wishes.output)
     target = video_destination(job, settings.look, wishes.layout, wishes.output).destination
     check_output(target, wishes.force, False)
@@ -80,10 +84,14 @@ def subtract(wishes: Wishes, settings: Settings, tuning: Tuning) -> None:
         make_folder(target.parent)
         colours = {"fast": estimate_foreground_fast, "ml": estimate_foreground_ml}.get(settings.foreground)
 
+        most = 0.0  # largest share of a frame that was anybody
+
         def rendered() -> Iterator[tuple[UInt8Image, Fraction]]:
             for frame in islice(frames, wishes.frames):
                 assert frame.pts is not None
+                nonlocal most
                 alpha = masker(frame)
+                most = max(most, float(alpha.mean()))
                 own = colours(frame.image, alpha) if colours and settings.look.needs_foreground else None
                 picture = renderer.draw(frame.image, Matte(alpha, own, frame.pts))
                 yield np.stack([picture] * 3, axis=2) if picture.ndim == 2 else picture, frame.pts
@@ -98,7 +106,12 @@ def subtract(wishes: Wishes, settings: Settings, tuning: Tuning) -> None:
                 written += 1
             if not written:
                 raise PocketmatteError(f"{wishes.source} ended while the empty scene was learned: lower --learn")
-        for note in (*source.notes, *sink.notes):
+        notes = [*source.notes, *sink.notes]
+        if most < _NOBODY:
+            notes.append(
+                "nothing differs from the scene: was it empty when it was learned? See --plate, --method hybrid"
+            )
+        for note in notes:
             print(f"{wishes.source}: {note}", file=sys.stderr)
         print(target)
     finally:

@@ -83,6 +83,19 @@ def test_first_pictures_of_a_camera_teach_and_are_not_shown(clip: Path, tmp_path
     assert not (tmp_path / "none.mp4").exists()
 
 
+def test_a_scene_that_was_not_empty_is_noticed(clip: Path, tmp_path: Path) -> None:
+    still = tmp_path / "still.mp4"
+    with VideoSink(still, Size(HEIGHT, WIDTH), rate=Fraction(25)) as sink:
+        for k in range(12):
+            sink.write(with_noise(person()[0], k), Fraction(k, 25))
+    arguments = ["subtract", "--source", str(still), "-o", str(tmp_path / "a.mp4"), "--learn", "12"]
+    assert "was it empty" in CliRunner().invoke(app, arguments).stderr
+    picture = tmp_path / "photo.png"
+    write_image(picture, room())
+    with pytest.raises(PocketmatteError, match="still picture"):
+        call("--source", picture, "-o", tmp_path / "b.mp4")
+
+
 def test_nothing_is_overwritten(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     out.write_bytes(b"mine")

@@ -143,10 +143,9 @@ def _look(request: CutoutRequest, background: bytes | None) -> Look:
         if "look" in request.model_fields_set:
             raise RefusedError(400, "unusable", "a background file is the look: leave `look` out")
         return Look("image", path=Path("background"))
-    look = parse_look(request.look)
-    if look.path is not None:
+    if request.look.partition(":")[0] in ("image", "video"):
         raise RefusedError(400, "unusable", "files of the server are not read: send the picture as `background`")
-    return look
+    return parse_look(request.look)
 
 
 def _encoded(pixels: UInt8Image, form: str, clock: _Clock, picture: LoadedImage) -> Result:

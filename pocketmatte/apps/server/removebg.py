@@ -44,7 +44,7 @@ _FORM = {
         "size": {"type": "string", "enum": sorted((*_PIXELS, *_FULL))},
         "format": {"type": "string", "enum": ["auto", "png", "jpg", "webp"]},
         "channels": {"type": "string", "enum": ["rgba", "alpha"]},
-        "bg_color": {"type": "string", "description": "Hex digits (RGB, RRGGBB, AARRGGBB not) or a colour name."},
+        "bg_color": {"type": "string", "description": "RGB or RRGGBB in hex digits, or a colour name; opaque."},
         "bg_image_file": _FILE,
         "crop": {"type": "string", "enum": ["true", "false"]},
         "crop_margin": {"type": "string", "description": "Pixels (`30px`) or per cent of the subject (`10%`)."},

@@ -7,7 +7,7 @@ import java.util.Arrays;
  *
  * <p>Bytes are rounded as the Python side (OpenCV) rounds them, because a network may answer a change of one grey level
  * in a few percent of its input with several levels of alpha: areas are summed in single precision and rounded half to
- * even after each axis, interpolation counts in 2048ths and drops remainders on the way.
+ * even after each axis (once, where Python adds whole rows exactly), interpolation counts in 2048ths and drops remainders on the way.
  */
 public final class Resize {
     public enum Filter {
@@ -18,6 +18,7 @@ public final class Resize {
     }
 
     private static final int ONE = 2048;
+    private static final int TOGETHER = 4;
 
     private Resize() {}
 
@@ -111,6 +112,9 @@ public final class Resize {
         }
         Taps across = Taps.of(newWidth, width, filter, true);
         Taps down = Taps.of(newHeight, height, filter, false);
+        if (across.average && rowsAreSummed(height, newHeight)) {
+            return summed(source, height, width, channels, newHeight, across);
+        }
         // Both axes interpolated is one operation with one rounding: the rows keep their eleven binary places.
         boolean once = !across.average && !down.average;
         int[] rows = new int[height * newWidth * channels];
@@ -128,6 +132,65 @@ public final class Resize {
             }
         }
         return columns(rows, newHeight, newWidth * channels, height, down, once ? 4 : -7);
+    }
+
+    /** Where Python adds rows in whole numbers before anything is rounded: many of them together, in sixteen bits. */
+    private static boolean rowsAreSummed(int height, int newHeight) {
+        int repeats = divisor(height, newHeight);
+        return repeats >= TOGETHER && height >= 2 * newHeight && height / repeats * 255 <= 65535;
+    }
+
+    private static int divisor(int a, int b) {
+        return b == 0 ? a : divisor(b, a % b);
+    }
+
+    /** Rows in whole numbers, then columns in single precision, then one rounding. */
+    private static byte[] summed(byte[] source, int height, int width, int channels, int newHeight, Taps across) {
+        int repeats = divisor(height, newHeight);
+        int period = height / repeats;
+        int phases = newHeight / repeats;
+        int newWidth = across.first.length;
+        byte[] result = new byte[newHeight * newWidth * channels];
+        float[] sums = new float[width * channels];
+        int[] total = new int[width * channels];
+        for (int y = 0, out = 0; y < newHeight; y++) {
+            // In units of 1 / phases of an old row.
+            long begin = (long) (y % phases) * period;
+            long end = begin + period;
+            Arrays.fill(total, 0);
+            for (int row = (int) (begin / phases); row * (long) phases < end; row++) {
+                int share = (int) (Math.min(end, (row + 1L) * phases) - Math.max(begin, (long) row * phases));
+                int from = (y / phases * period + row) * width * channels;
+                for (int i = 0; i < total.length; i++) {
+                    total[i] += share * (source[from + i] & 255);
+                }
+            }
+            for (int i = 0; i < total.length; i++) {
+                sums[i] = total[i];
+            }
+            for (int x = 0; x < newWidth; x++) {
+                for (int c = 0; c < channels; c++, out++) {
+                    float value = mean(sums, across.first[x] * channels + c, channels, across, x) * (1f / period);
+                    result[out] = (byte) (int) Math.rint(value);
+                }
+            }
+        }
+        return result;
+    }
+
+    private static float mean(float[] source, int from, int step, Taps taps, int cell) {
+        float sum = 0;
+        if (taps.ratio > 0) {
+            for (int k = 0; k < taps.ratio; k++) {
+                sum += source[from + k * step];
+            }
+            return sum * (1f / taps.ratio);
+        }
+        int weight = taps.start[cell];
+        for (int k = 0; k < taps.count[cell]; k++) {
+            sum += taps.weights[weight + k] * source[from + k * step];
+        }
+        return sum;
     }
 
     private static float mean(byte[] source, int from, int step, Taps taps, int cell) {

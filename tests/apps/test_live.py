@@ -151,7 +151,12 @@ def test_ctrl_c_keeps_what_was_recorded(clip, tmp_path):
     write_clip(long, range(600), Fraction(1, 10), lambda n: np.roll(picture, n, 1), rate=Fraction(10))
     target = tmp_path / "out.mp4"
     command = [sys.executable, "-m", "pocketmatte", "live", "--source", f"clip:{long}", "--sink", str(target)]
-    program = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    # Where the tests run in the background SIGINT may be ignored, which children inherit.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        program = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
     try:
         for _ in range(600):
             hidden = list(tmp_path.glob(".pocketmatte-*"))

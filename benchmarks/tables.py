@@ -440,7 +440,18 @@ def serve() -> str:
     )
 
 
+def web() -> str:
+    """Engines in the browser."""
+    body = [
+        [row["engine"], f"{row['fps']:.1f}", f"{row['network_ms']:.1f}", f"{row['network_ms_min']:.1f}"]
+        + [f"{row['iou'][clip]:.3f}" for clip in ("webcam_a_room", "webcam_a_object")]
+        for row in json.loads((RESULTS / "web.json").read_text())["rows"]
+    ]
+    return grid(["engine", "frames per second", "network, median ms", "min ms", "IoU room", "IoU object"], body)
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "web": web,
     "subtract": subtract,
     "serve": serve,
     "accuracy": accuracy,

@@ -41,6 +41,8 @@ def to_onnx(network: nn.Module, size: tuple[int, int], path: Path, precision: st
     )
     assert program is not None
     model = program.model_proto
+    for node in model.graph.node:  # the exporter's stack traces, with the paths of this machine
+        del node.metadata_props[:]
     if precision == "fp16":
         _halve(model)
     onnx.checker.check_model(model)

@@ -16,6 +16,7 @@ import numpy as np
 from pocketmatte.apps.jobs import Settings, make_folder, open_pipeline
 from pocketmatte.apps.live_controls import HELP, Controls, find_backgrounds
 from pocketmatte.apps.live_meter import Meter
+from pocketmatte.apps.live_sinks import Speaker
 from pocketmatte.core import Frame, Matte, PocketmatteError
 from pocketmatte.io.images import write_image
 from pocketmatte.io.live import FILE, SINKS, SOURCES, Sink, SinkRequest, Source, open_sink, open_source, scheme_of
@@ -73,21 +74,20 @@ def live(wishes: Wishes, settings: Settings) -> int:
         return show.run()
 
 
-class Show:
+class Show(Speaker):
     """One live run: its sinks, its figures, what the user does."""
 
     def __init__(
         self, wishes: Wishes, mode: Mode, source: Source, pipelines: list[Pipeline], controls: Controls
     ) -> None:
+        super().__init__()
         self.wishes, self.mode, self.source, self.controls = wishes, mode, source, controls
         self.meter = Meter()
         self.sinks: dict[str, Sink] = {}
         self.streams: list[StreamSink] = []
-        self.failures: list[str] = []
         self.recording: Recording | None = None
         self._quit = False
         self._told = time.monotonic()
-        self._terminal = sys.stderr.isatty()
         share = mode == "live"
         rungs = rungs_of([p.spec.name for p in pipelines], share=share)
         self.governor = Governor(len(rungs) if mode != "exact" else 1, float(1 / source.rate))
@@ -241,22 +241,6 @@ class Show:
         self.sinks, self.recording = {}, None
         for sink in sinks:
             self._finish(sink)
-
-    def _finish(self, sink: Sink) -> None:
-        try:
-            sink.close()
-        except PocketmatteError as error:
-            self._fail(str(error))
-        for note in sink.notes:
-            self._say(note)
-
-    def _fail(self, message: str) -> None:
-        self.failures.append(message)
-        self._say(message)
-
-    def _say(self, text: str) -> None:
-        start = "\r" if self._terminal else ""  # over the status line
-        print(f"{start}pocketmatte live: {text}", file=sys.stderr, flush=True)
 
     def _report(self, state: str) -> int:
         for note in self.source.notes:

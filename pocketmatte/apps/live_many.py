@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -16,6 +15,7 @@ import numpy as np
 from pocketmatte.apps.jobs import Settings
 from pocketmatte.apps.live_controls import HELP, Controls, find_backgrounds
 from pocketmatte.apps.live_meter import Meter
+from pocketmatte.apps.live_sinks import Speaker
 from pocketmatte.core import Frame, PocketmatteError, Size, UInt8Image
 from pocketmatte.io.live import FILE, SINKS, SOURCES, Sink, SinkRequest, Source, open_sink, open_source, scheme_of
 from pocketmatte.io.stream_sink import StreamSink
@@ -92,13 +92,14 @@ def _open_lanes(settings: Settings, count: int) -> Lanes:
     )
 
 
-class ManyShow:
+class ManyShow(Speaker):
     """One run: every mask belongs to the frame it is shown with. A source or sink that fails is given up, the others
     go on; the cell of a source that ended is black."""
 
     def __init__(
         self, wishes: ManyWishes, sources: list[Source], lanes: Lanes, controls: list[Controls], exact: bool
     ) -> None:
+        super().__init__()
         self.wishes, self.sources, self.lanes, self.controls = wishes, sources, lanes, controls
         self.rate = max(source.rate for source in sources)
         self.grid: Grid | None = None
@@ -108,7 +109,6 @@ class ManyShow:
         self.exact = exact
         self.meter = Meter()
         self.counts = [0] * len(sources)
-        self.failures: list[str] = []
         self.sinks: dict[int, Sink] = {}  # by the number of the sink, which is the source's in layout separate
         self.streams: list[StreamSink] = []
         self._pictures: list[UInt8Image | None] = [None] * len(sources)
@@ -200,21 +200,6 @@ class ManyShow:
         sinks, self.sinks = [*self.sinks.values()], {}
         for sink in sinks:
             self._finish(sink)
-
-    def _finish(self, sink: Sink) -> None:
-        try:
-            sink.close()
-        except PocketmatteError as error:
-            self._fail(str(error))
-        for note in sink.notes:
-            self._say(note)
-
-    def _fail(self, message: str) -> None:
-        self.failures.append(message)
-        self._say(message)
-
-    def _say(self, text: str) -> None:
-        print(f"pocketmatte live: {text}", file=sys.stderr, flush=True)
 
     def _report(self, state: str) -> int:
         for source in self.sources:

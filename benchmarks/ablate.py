@@ -13,14 +13,13 @@ GPU:  --size 192 --samples 200000 --batch 256 --side 256 --only 0 --parallel 4 -
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from benchmarks.proxy import SCORES, Bench, Row, merge, my_share, read_rows, side_by_side, with_data
+from benchmarks.proxy_options import comparing_parser
 from pocketmatte.core import PocketmatteError
 from pocketmatte.data.compose import SceneMix
 from pocketmatte.train.config import Losses, Optim, Stage, TrainConfig
@@ -73,24 +72,11 @@ def settings(row: str, seed: int, options: argparse.Namespace) -> TrainConfig:
 
 def parse() -> argparse.Namespace:
     """The options."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = comparing_parser(__doc__, "runs/ablate", "results/ablation.csv", seeds="1,2", side=112)
     parser.add_argument("--rows", help="beginnings of names, separated by commas (default: all rows)")
-    parser.add_argument("--seeds", default="1,2")
     parser.add_argument("--net", default="matte-nano")
     parser.add_argument("--teacher")
     parser.add_argument("--size", type=int, default=96)
-    parser.add_argument("--samples", type=int, default=8000)
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--lr", type=float, default=4e-3)
-    parser.add_argument("--side", type=int, default=112, help="shorter side of the stored pictures")
-    parser.add_argument("--only", type=int, default=600, help="pictures of each set, 0 for all")
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--work", type=Path, default=Path("runs/ablate"))
-    parser.add_argument("--out", type=Path, default=Path("results/ablation.csv"))
-    parser.add_argument("--accelerator", default="auto")
-    parser.add_argument("--budget", type=float, default=math.inf, help="seconds after which to stop")
-    parser.add_argument("--parallel", type=int, default=1, help="processes at once")
-    parser.add_argument("--part", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -113,7 +99,7 @@ def main() -> int:
     for row, seed in jobs:
         settings(row, seed, options)
     if options.parallel > 1 and not options.part:
-        side_by_side(__file__, options.parallel, sys.argv[1:])
+        side_by_side("benchmarks.ablate", options.parallel, sys.argv[1:])
     bench = Bench(options.data, began + options.budget, options.accelerator)
     fixed = {"net": options.net, "size": options.size, "samples": options.samples, "people": options.only or "all"}
     known = {tuple(r[k] for k in KEYS) for r in read_rows(options.out)}

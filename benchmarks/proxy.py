@@ -152,9 +152,9 @@ def merge(path: Path, rows: Iterable[Row], keys: Sequence[str]) -> list[Row]:
     return list(found.values())
 
 
-def side_by_side(script: str, parts: int, arguments: Sequence[str]) -> None:
-    """Run ``script`` ``parts`` times at once, each with its ``--part K/N`` of the work; waits for all."""
-    commands = [[sys.executable, script, *arguments, "--part", f"{k}/{parts}"] for k in range(parts)]
+def side_by_side(module: str, parts: int, arguments: Sequence[str]) -> None:
+    """Run ``module`` ``parts`` times at once, each with its ``--part K/N`` of the work; waits for all."""
+    commands = [[sys.executable, "-m", module, *arguments, "--part", f"{k}/{parts}"] for k in range(parts)]
     for child in [subprocess.Popen(command) for command in commands]:
         child.wait()
 

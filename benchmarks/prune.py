@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 import time
 from dataclasses import replace
@@ -20,6 +19,7 @@ from datetime import date
 from pathlib import Path
 
 from benchmarks.proxy import Bench, Row, merge, with_data
+from benchmarks.proxy_options import tuning_parser
 from benchmarks.search import latencies
 from pocketmatte.core import PocketmatteError
 from pocketmatte.data.compose import SceneMix
@@ -56,23 +56,11 @@ def settings(share: float, importance: str, options: argparse.Namespace) -> Trai
 
 def parse() -> argparse.Namespace:
     """The options."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--init", type=Path, required=True, help="trained weights")
+    parser = tuning_parser(__doc__, "runs/prune", "results/prune.csv", "trained weights")
     parser.add_argument("--shares", default="0,0.2,0.35,0.5", help="parts of the multiply-adds to remove")
     parser.add_argument("--importance", default="taylor", help="taylor, norm or both")
-    parser.add_argument("--size", type=int, default=96)
     parser.add_argument("--export-size", type=int, default=256)
-    parser.add_argument("--samples", type=int, default=640)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--lr", type=float, default=5e-4)
-    parser.add_argument("--side", type=int, default=112, help="shorter side of the stored pictures")
-    parser.add_argument("--only", type=int, default=300, help="pictures of each set, 0 for all")
     parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--work", type=Path, default=Path("runs/prune"))
-    parser.add_argument("--out", type=Path, default=Path("results/prune.csv"))
-    parser.add_argument("--accelerator", default="auto")
-    parser.add_argument("--budget", type=float, default=math.inf, help="seconds after which to stop")
     return parser.parse_args()
 
 

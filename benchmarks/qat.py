@@ -10,11 +10,9 @@ train/. Finished trainings are never run again.
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.proxy import Bench, Row, merge, with_data
+from benchmarks.proxy_options import tuning_parser
 from pocketmatte.core import PocketmatteError
 from pocketmatte.data.compose import SceneMix
 from pocketmatte.data.held_out import HeldOut
@@ -92,19 +91,7 @@ def samples_for(network: nn.Module, pictures: Pictures, size: int) -> list[dict[
 
 def main() -> int:
     """Train, export, quantise, score, write; 3 when something is left to do."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--init", type=Path, required=True, help="trained weights of a still network")
-    parser.add_argument("--size", type=int, default=96)
-    parser.add_argument("--samples", type=int, default=640)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--lr", type=float, default=5e-4)
-    parser.add_argument("--side", type=int, default=112, help="shorter side of the stored pictures")
-    parser.add_argument("--only", type=int, default=300, help="pictures of each set, 0 for all")
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--work", type=Path, default=Path("runs/qat"))
-    parser.add_argument("--out", type=Path, default=Path("results/qat.csv"))
-    parser.add_argument("--accelerator", default="auto")
-    parser.add_argument("--budget", type=float, default=math.inf, help="seconds after which to stop")
+    parser = tuning_parser(__doc__, "runs/qat", "results/qat.csv", "trained weights of a still network")
     options = parser.parse_args()
     bench = Bench(options.data, time.monotonic() + options.budget, options.accelerator)
     for qat in (False, True):

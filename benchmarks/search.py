@@ -5,7 +5,7 @@ Run:  python -m benchmarks.search [--peer SPEC.json ...] [--only-names NAME,...]
 Every candidate (see ``candidates.py``) is exported untrained and timed on one thread, all of them and the peers in turn
 in one run; then trained for the same number of samples and scored on held-out pictures of train/ at the reference's
 input size. Candidates of other input sizes train at the same share of their own size. Finished trainings are never run
-again, stopped ones are taken up. Then: python benchmarks/plot.py && python benchmarks/tables.py
+again, stopped ones are taken up. Then: python -m benchmarks.plot && python -m benchmarks.tables
 
 GPU:  --train-size 256 --samples 200000 --batch 256 --side 256 --only 0 --parallel 4 --budget 540 --no-latency
 """
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 import time
 from collections.abc import Callable
@@ -26,6 +25,7 @@ import numpy as np
 
 from benchmarks.candidates import CANDIDATES, PREFIX, Candidate, build, enter_all
 from benchmarks.proxy import Bench, Row, merge, my_share, read_rows, score_at, side_by_side, with_data
+from benchmarks.proxy_options import comparing_parser
 from pocketmatte.bench.timing import WARM_UP, interleave, summarise
 from pocketmatte.core import PocketmatteError
 from pocketmatte.data.compose import SceneMix
@@ -131,26 +131,13 @@ def latencies(files: dict[str, Path], rounds: int) -> dict[str, Row]:
 
 def parse() -> argparse.Namespace:
     """The options."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = comparing_parser(__doc__, "runs/search", "results/search.csv", seeds="1", side=144)
     parser.add_argument("--peer", action="append", type=Path, default=[], metavar="SPEC", help="spec.json of a peer")
     parser.add_argument("--only-names", help="candidates, separated by commas (default: all)")
     parser.add_argument("--no-training", action="store_true")
     parser.add_argument("--no-latency", action="store_true")
     parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--samples", type=int, default=8000)
     parser.add_argument("--train-size", type=int, default=128)
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--lr", type=float, default=4e-3)
-    parser.add_argument("--seeds", default="1")
-    parser.add_argument("--side", type=int, default=144, help="shorter side of the stored pictures")
-    parser.add_argument("--only", type=int, default=600, help="pictures of each set, 0 for all")
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--work", type=Path, default=Path("runs/search"))
-    parser.add_argument("--out", type=Path, default=Path("results/search.csv"))
-    parser.add_argument("--accelerator", default="auto")
-    parser.add_argument("--budget", type=float, default=math.inf, help="seconds after which to stop")
-    parser.add_argument("--parallel", type=int, default=1, help="trainings at once")
-    parser.add_argument("--part", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -239,7 +226,7 @@ def main() -> int:
     if options.no_training:
         return 0
     if options.parallel > 1 and not options.part:
-        side_by_side(__file__, options.parallel, sys.argv[1:])
+        side_by_side("benchmarks.search", options.parallel, sys.argv[1:])
     left = train_all(chosen, options, deadline)
     print(f"{left} trainings left", file=sys.stderr)
     return 3 if left else 0

@@ -127,3 +127,8 @@ def test_a_plot_shows_every_point_and_line(script):
         for q in (points[5], points[0])
     )
     assert float(high.get("cy")) < float(low.get("cy"))
+
+
+def test_parts_of_the_work_start_as_modules(script, capfd):
+    script("proxy").side_by_side("benchmarks.ablate", 2, ["--help"])
+    assert capfd.readouterr().out.count("usage: ") == 2

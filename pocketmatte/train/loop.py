@@ -90,6 +90,7 @@ class Trainer:
     ) -> None:
         self.config, self.out, self._observe = config, out, observe
         cv2.setNumThreads(1)  # before any fork: OpenCV's thread pool does not survive one
+        torch.set_flush_denormal(True)  # gradients of pixels long learnt; a CPU computes with such numbers far slower
         strategy = "ddp" if config.devices > 1 else "auto"
         precision: Any = config.precision
         self.fabric = lightning.Fabric(

@@ -5,6 +5,8 @@ All take logits or alphas ``[N,1,H,W]``, targets in 0..1, and a ``trust`` of the
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -17,10 +19,26 @@ def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
 
 def edge_band(alpha: Tensor, radius: int) -> Tensor:
     """1 within ``radius`` pixels of the matte's edge, else 0; same shape as ``alpha``."""
-    k = 2 * radius + 1
-    high = F.max_pool2d(alpha, k, 1, radius)
-    low = -F.max_pool2d(-alpha, k, 1, radius)
+    high, low = alpha, alpha
+    for dim in (2, 3):
+        high, low = _running(high, radius, dim, torch.maximum), _running(low, radius, dim, torch.minimum)
     return ((high - low) > 0.5).to(alpha.dtype)
+
+
+def _running(x: Tensor, radius: int, dim: int, pick: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Largest or smallest of the ``2 * radius + 1`` neighbours along ``dim``, in as few passes as doubling takes;
+    ``max_pool2d`` on a CPU is some twenty times slower."""
+    first, last = x.narrow(dim, 0, 1), x.narrow(dim, x.shape[dim] - 1, 1)
+    repeats = [1, 1, 1, 1]
+    repeats[dim] = radius
+    x = torch.cat([first.repeat(repeats), x, last.repeat(repeats)], dim)
+    covered, wanted = 1, 2 * radius + 1
+    while covered < wanted:
+        shift = min(covered, wanted - covered)
+        length = x.shape[dim] - shift
+        x = pick(x.narrow(dim, 0, length), x.narrow(dim, shift, length))
+        covered += shift
+    return x
 
 
 def robust_weight(logits: Tensor, alpha: Tensor, trust: Tensor) -> Tensor:

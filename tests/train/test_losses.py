@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from pocketmatte.train import losses
 
@@ -42,6 +43,14 @@ def test_truth_is_best_and_a_step_downhill_helps(name, disc):
     away.backward()
     assert torch.isfinite(wrong.grad).all()
     assert loss((wrong - 5.0 * wrong.grad / wrong.grad.norm()).detach(), disc, ALL) < away
+
+
+@pytest.mark.parametrize("radius", [1, 2, 3, 4])
+def test_edge_band_is_dilation_minus_erosion(radius):
+    alpha = (torch.rand(2, 1, 33, 40, generator=torch.Generator().manual_seed(radius)) > 0.97).float()
+    size = 2 * radius + 1
+    high, low = F.max_pool2d(alpha, size, 1, radius), -F.max_pool2d(-alpha, size, 1, radius)
+    assert torch.equal(losses.edge_band(alpha, radius), ((high - low) > 0.5).float())
 
 
 def test_edge_band_is_as_wide_as_asked(disc):

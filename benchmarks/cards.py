@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.curve import curve
-from benchmarks.tables import NAMES, RESULTS, ROOT, Row, accuracy, grid, rows, slices, video
+from benchmarks.pages import RESULTS, ROOT, Row, grid, rows
+from benchmarks.tables_scores import NAMES, accuracy, slices, video
 
 CARDS = ROOT / "docs" / "models"
 PICTURES = ROOT / "docs" / "images" / "models"

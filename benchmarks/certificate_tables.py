@@ -7,21 +7,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+from benchmarks.pages import RESULTS, ROOT, Tables, filled, grid, write_or_check
 from pocketmatte.export.bounds import BOUNDS
 
-ROOT = Path(__file__).parent.parent
-FOLDER = ROOT / "results" / "certificates"
+FOLDER = RESULTS / "certificates"
 PAGE = ROOT / "docs" / "export.md"
-
-
-def grid(head: list[str], body: list[list[str]], words: int) -> str:
-    """A Markdown table, its first ``words`` columns to the left."""
-    rule = ["---" if n < words else "---:" for n in range(len(head))]
-    return "\n".join("| " + " | ".join(line) + " |" for line in [head, rule, *body])
 
 
 def bounds() -> str:
@@ -71,23 +63,8 @@ def _row(row: dict[str, Any]) -> list[str]:
     ]
 
 
-TABLES: dict[str, Callable[[], str]] = {"bounds": bounds, "certificates": certificates}
-
-
-def main() -> int:
-    """Write or check the page; 1 when the check fails."""
-    text = page = PAGE.read_text()
-    for name, table in TABLES.items():
-        begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
-        before, rest = page.split(begin, 1)
-        page = f"{before}{begin}{table()}\n{end}{rest.split(end, 1)[1]}"
-    if "--check" in sys.argv[1:]:
-        if page != text:
-            print(f"{PAGE.relative_to(ROOT)} is not what results/ says: python -m benchmarks.certificate_tables")
-        return int(page != text)
-    PAGE.write_text(page)
-    return 0
+TABLES: Tables = {"bounds": bounds, "certificates": certificates}
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(filled([PAGE], TABLES), "benchmarks.certificate_tables", __doc__))

@@ -1,10 +1,11 @@
 """What start-up costs (REQ-16): ``import pocketmatte`` and ``pocketmatte --help`` over a bare interpreter.
 
-The commands run in turns, so that a busy machine slows all of them alike. Run: python benchmarks/imports.py [ROUNDS]
+The commands run in turns, so that a busy machine slows all of them alike. Run: python -m benchmarks.imports [ROUNDS]
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -26,7 +27,7 @@ def milliseconds(code: str) -> float:
     return 1000 * (time.perf_counter() - started)
 
 
-def main(rounds: int = 20) -> None:
+def main(rounds: int) -> None:
     """Print median, quartiles, and the ratio and difference to the bare interpreter (median of the paired rounds)."""
     for code in COMMANDS.values():  # the first run reads from disk and writes byte code
         milliseconds(code)
@@ -46,4 +47,6 @@ def main(rounds: int = 20) -> None:
 
 
 if __name__ == "__main__":
-    main(*(int(argument) for argument in sys.argv[1:]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rounds", nargs="?", type=int, default=20)
+    main(parser.parse_args().rounds)

@@ -1,6 +1,6 @@
 """Carry the measured rows of the models that ship from ``results/bench.csv`` into the package.
 
-Run:  python benchmarks/measured.py [--check]
+Run:  python -m benchmarks.measured [--check]
 Writes ``pocketmatte/zoo/measured.json``, what ``pocketmatte models --budget`` answers from: the newest row of each
 file, runtime, number of threads, device and kind of run, for the network alone and the whole chain. ``--check`` writes
 nothing and fails when the file is not what the results say.
@@ -14,8 +14,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent
-SOURCE, TARGET = ROOT / "results" / "bench.csv", ROOT / "pocketmatte" / "zoo" / "measured.json"
+from benchmarks.pages import RESULTS, ROOT, write_or_check
+
+SOURCE, TARGET = RESULTS / "bench.csv", ROOT / "pocketmatte" / "zoo" / "measured.json"
 NUMBERS = ("load", "min_ms", "p50_ms", "p95_ms", "spread", "first_ms", "rss_mb", "rss_model_mb", "size_mb")
 WHOLE = ("threads", "runs", "attempts")
 KEY = ("model", "file", "precision", "runtime", "threads", "part", "frame", "device")
@@ -37,17 +38,5 @@ def measured(path: Path = SOURCE) -> list[dict[str, Any]]:
     return list(newest.values())
 
 
-def main() -> int:
-    """Write or check; 1 when the check fails."""
-    text = json.dumps(measured(), indent=1) + "\n"
-    if "--check" in sys.argv[1:]:
-        if TARGET.exists() and TARGET.read_text() == text:
-            return 0
-        print(f"{TARGET.relative_to(ROOT)} is not what {SOURCE.relative_to(ROOT)} says: python benchmarks/measured.py")
-        return 1
-    TARGET.write_text(text)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check({TARGET: json.dumps(measured(), indent=1) + "\n"}, "benchmarks.measured", __doc__))

@@ -1,6 +1,6 @@
 """Plots of the documentation as SVG, from the files in ``results/``: accuracy against latency.
 
-Run:  python benchmarks/plot.py [--check]
+Run:  python -m benchmarks.plot [--check]
 ``docs/images/search.svg``: the candidates of the architecture search, the peers' latency as lines. ``--check`` writes
 nothing and fails when a plot is not what the results say.
 """
@@ -11,9 +11,9 @@ import csv
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from benchmarks.pages import ROOT, write_or_check
+
 WIDTH, HEIGHT = 760, 460
 LEFT, RIGHT, TOP, BOTTOM = 70, 20, 20, 50
 COLOURS = ("#1b6ca8", "#c8553d", "#2a9d5c", "#8a5a9e", "#b8860b", "#444444", "#d1495b")
@@ -115,20 +115,6 @@ def search() -> str | None:
 PLOTS = {ROOT / "docs" / "images" / "search.svg": search}
 
 
-def main() -> int:
-    """Write or check the plots; 1 when a check fails."""
-    stale = 0
-    for path, draw in PLOTS.items():
-        text = draw()
-        if text is None or (path.is_file() and path.read_text() == text):
-            continue
-        if "--check" in sys.argv[1:]:
-            print(f"{path.relative_to(ROOT)} is not what results/ says: python benchmarks/plot.py")
-            stale = 1
-        else:
-            path.write_text(text)
-    return stale
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    drawn = {path: text for path, draw in PLOTS.items() if (text := draw()) is not None}
+    sys.exit(write_or_check(drawn, "benchmarks.plot", __doc__))

@@ -8,31 +8,18 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Callable
-from pathlib import Path
 
+from benchmarks.pages import RESULTS, ROOT, Tables, filled, grid, rows_if_any, write_or_check
 from pocketmatte.export.residency_targets import TARGETS
 
-ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "results"
 PAGES = (ROOT / "docs" / "quantization.md", ROOT / "docs" / "residency.md")
 SHOWN = 10  # most sensitive parts listed
-
-
-def _grid(head: list[str], body: list[list[str]], left: int = 1) -> str:
-    rule = ["---" if i < left else "---:" for i in range(len(head))]
-    return "\n".join("| " + " | ".join(line) + " |" for line in [head, rule, *body])
-
-
-def _rows(file: str) -> list[dict[str, str]]:
-    path = RESULTS / file
-    return list(csv.DictReader(path.open(newline=""))) if path.is_file() else []
 
 
 def precisions() -> str:
     """Size, accuracy and speed of every precision."""
     body = []
-    for row in _rows("quantization.csv"):
+    for row in rows_if_any("quantization.csv"):
         name = f"`{row['model']}`" + ("" if row["trained"] else " (untrained)")
         accuracy = [row[k] or "-" for k in ("miou", "loss_points", "worst_points")]
         time = f"{float(row['min_ms']):.2f}"
@@ -41,12 +28,12 @@ def precisions() -> str:
             [name, row["precision"], f"{int(row['bytes']) / 1e6:.3f}", *accuracy, time, f"{row['speedup']}x", void]
         )
     head = ["network", "precision", "MB", "mIoU", "loss, points", "worst picture", "ms", "speed", "void"]
-    return _grid(head, body, left=2)
+    return grid(head, body, words=2)
 
 
 def conditions() -> str:
     """When the figures were taken, and how busy the machine was."""
-    rows = _rows("quantization.csv")
+    rows = rows_if_any("quantization.csv")
     dates, loads = sorted({r["date"] for r in rows}), [float(r["load"]) for r in rows]
     commits = ", ".join(sorted({r["commit"] for r in rows}))
     return (
@@ -65,7 +52,7 @@ def sensitivity() -> str:
         for r in rows:
             share = f"{float(r['gain']) / whole:.0%}" if whole else "-"
             body.append([f"`{name}`", r["kept_in_float"], r["operators"], f"{float(r['mad']):.5f}", share])
-    return _grid(["network", "kept in float", "operators", "difference of the alphas", "gain"], body, left=2)
+    return grid(["network", "kept in float", "operators", "difference of the alphas", "gain"], body, words=2)
 
 
 def targets() -> str:
@@ -81,10 +68,10 @@ def targets() -> str:
         ]
         for t in TARGETS.values()
     ]
-    return _grid(["`--target`", "accelerator", "computes in", "operators", "sources", "note"], body, left=6)
+    return grid(["`--target`", "accelerator", "computes in", "operators", "sources", "note"], body, words=6)
 
 
-TABLES: dict[str, Callable[[], str]] = {
+TABLES: Tables = {
     "precisions": precisions,
     "conditions": conditions,
     "sensitivity": sensitivity,
@@ -92,27 +79,5 @@ TABLES: dict[str, Callable[[], str]] = {
 }
 
 
-def fill(text: str) -> str:
-    """A page with every table it marks."""
-    for name, table in TABLES.items():
-        begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
-        if begin in text:
-            before, rest = text.split(begin, 1)
-            text = f"{before}{begin}{table()}\n{end}{rest.split(end, 1)[1]}"
-    return text
-
-
-def main() -> int:
-    """Write or check the pages; 1 when a check fails."""
-    stale = [page for page in PAGES if fill(page.read_text()) != page.read_text()]
-    if "--check" in sys.argv[1:]:
-        for page in stale:
-            print(f"{page.relative_to(ROOT)} is not what results/ says: python -m benchmarks.quantization_tables")
-        return 1 if stale else 0
-    for page in stale:
-        page.write_text(fill(page.read_text()))
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(filled(PAGES, TABLES), "benchmarks.quantization_tables", __doc__))

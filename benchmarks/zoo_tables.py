@@ -5,28 +5,13 @@ Run:  python -m benchmarks.zoo_tables [--check]      (--check writes nothing and
 
 from __future__ import annotations
 
-import csv
 import sys
-from pathlib import Path
 
+from benchmarks.pages import ROOT, Row, Tables, filled, grid, rows_if_any, write_or_check
 from pocketmatte.zoo.cards import list_cards
 
-ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "zoo.md"
 SETS = ("real", "street", "closeup")
-Row = dict[str, str]
-
-
-def _rows(file: str) -> list[Row]:
-    path = ROOT / "results" / file
-    if not path.exists():
-        return []
-    with path.open(newline="") as opened:
-        return list(csv.DictReader(opened))
-
-
-def _grid(head: list[str], body: list[list[str]]) -> str:
-    rule = ["---", *("---:" for _ in head[1:])]
-    return "\n".join("| " + " | ".join(line) + " |" for line in [head, rule, *body])
 
 
 def _scores(row: Row) -> list[str]:
@@ -43,13 +28,13 @@ def architectures() -> str:
     for card in list_cards():
         size = "x".join(map(str, card.input))
         body.append([f"`{card.name}`", size, f"{card.parameters:,}", f"{card.macs / 1e6:,.0f} M", card.summary])
-    return _grid(["name", "input", "parameters, folded", "multiply-adds", ""], body)
+    return grid(["name", "input", "parameters, folded", "multiply-adds", ""], body)
 
 
 def trained() -> str:
     """What was measured of the trained ones."""
     body = []
-    for row in _rows("zoo.csv"):
+    for row in rows_if_any("zoo.csv"):
         void = " (void)" if row["void"] else ""
         body.append(
             [
@@ -67,39 +52,23 @@ def trained() -> str:
         return "No network of the zoo has been trained long enough to be measured yet."
     head = ["ours", "samples seen", "fp16 file", *(f"{s}: mIoU / boundary" for s in SETS)]
     head += ["nobody there: mean alpha", "jitter x 1000", "ms, 1 / 2 threads", "ratio to the peer"]
-    return _grid(head, body)
+    return grid(head, body)
 
 
 def originals() -> str:
     """The released files of the originals on the same pictures, and what was claimed."""
     body = []
-    for row in _rows("zoo_originals.csv"):
+    for row in rows_if_any("zoo_originals.csv"):
         cost = f"{int(row['params']):,} / {int(row['macs']):,} M"
         speed = f"{_number(row['ms_1'], '{:.1f}')} / {_number(row['ms_2'], '{:.1f}')}"
         cells = [row["released"], cost, *_scores(row), _number(row["jitter_mad"], "{:.1f}"), speed]
         body.append([f"`{row['model']}`", *cells, _number(row["ratio_1"], "{:.1f}"), row["claimed"] or "-"])
     head = ["original", "released file", "parameters / multiply-adds", *(f"{s}: mIoU / boundary" for s in SETS)]
-    return _grid([*head, "jitter x 1000", "ms, 1 / 2 threads", "ratio to the peer", "*claimed*"], body)
+    return grid([*head, "jitter x 1000", "ms, 1 / 2 threads", "ratio to the peer", "*claimed*"], body)
 
 
-TABLES = {"zoo-architectures": architectures, "zoo-trained": trained, "zoo-originals": originals}
-
-
-def main() -> int:
-    """Write or check the page; 1 when a check fails."""
-    page = ROOT / "docs" / "zoo.md"
-    text = old = page.read_text()
-    for name, table in TABLES.items():
-        begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
-        before, rest = text.split(begin, 1)
-        text = f"{before}{begin}{table()}\n{end}{rest.split(end, 1)[1]}"
-    if "--check" not in sys.argv[1:]:
-        page.write_text(text)
-    elif text != old:
-        print("docs/zoo.md is not what results/ says: python -m benchmarks.zoo_tables")
-        return 1
-    return 0
+TABLES: Tables = {"zoo-architectures": architectures, "zoo-trained": trained, "zoo-originals": originals}
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(filled([PAGE], TABLES), "benchmarks.zoo_tables", __doc__))

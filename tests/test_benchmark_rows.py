@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.accuracy import replace, slice_rows
 from benchmarks.curve import curve
+from benchmarks.pages import fill
 from benchmarks.tiers import commands
 from pocketmatte.evaluate.report import EmptyReport, EmptyScore, ImageScore, Report
 
@@ -66,3 +67,10 @@ def test_one_command_measures_the_peers_the_earlier_model_and_the_new_ones(tmp_p
     assert steps["latency"][1] == str(tmp_path / "selfie_segmentation.tflite")
     assert steps["cards"] == ["benchmarks.cards", "nano", "nano-video", "--from", "runs"]
     assert list(steps)[-1] == "tables"
+
+
+def test_pages_change_between_their_marks_and_nowhere_else():
+    page = "# Head\n<!-- a -->\nold\n<!-- /a -->\nwords\n<!-- c -->\nstays\n<!-- /c -->\n"
+    new = fill(page, {"a": lambda: "new", "b": lambda: "never asked"})
+    assert new == page.replace("old", "new")
+    assert fill(new, {"a": lambda: "new"}) == new

@@ -1,6 +1,6 @@
 """Export models in every format, certify each file, and keep the certificates: what the documentation's tables show.
 
-Run:  python benchmarks/certificates.py MODEL... [--out results/certificates] [--keep FOLDER]
+Run:  python -m benchmarks.certificates MODEL... [--out results/certificates] [--keep FOLDER]
 MODEL is a .pt file or a name with ``weights/NAME/NAME.pt``. Writes ``OUT/NAME.json``. ``--keep`` also keeps the files,
 each model in a folder of its own. The pictures come from ``$POCKETMATTE_DATA``; without it drawn ones are used, and the
 certificate says so. About three minutes and 3 GB of memory per model on two quiet cores.

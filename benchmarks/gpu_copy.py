@@ -1,6 +1,6 @@
 """How long a mask takes from a GPU to the CPU: as float, as bytes, and packed into bits.
 
-Run:  python benchmarks/gpu_copy.py [--sizes 256,512,1080] [--rounds 200] [--out results/gpu_copy.json]
+Run:  python -m benchmarks.gpu_copy [--sizes 256,512,1080] [--rounds 200] [--out results/gpu_copy.json]
 Needs PyTorch with CUDA. Without a GPU it says so and writes nothing: a copy within main memory says nothing about one.
 Times one mask of SIZE x SIZE, in pageable and in pinned memory, with the GPU idle before and after; what is packed is
 packed on the GPU and unpacked again, and must be the mask that went in.

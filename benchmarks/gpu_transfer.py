@@ -1,6 +1,6 @@
 """What packing a mask costs on a CPU, and how a convolution's time grows: the measured part of docs/gpu-transfer.md.
 
-Run:  python benchmarks/gpu_transfer.py [--rounds 100] [--convert] [--sweep FOLDER]
+Run:  python -m benchmarks.gpu_transfer [--rounds 100] [--convert] [--sweep FOLDER]
 Needs the export extra. ``--convert`` writes the micro-models (results/gpu_transfer/*.tflite) anew; the convolutions of
 the sweep go to FOLDER, which is used again when it holds them. Everything runs in turn on one thread and is measured in
 processor time of that thread, so that other programs' turns do not count; results/gpu_transfer.json holds it all.

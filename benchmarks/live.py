@@ -1,6 +1,6 @@
 """Time per frame of live use without encoding: 1280x720, image background, refinement and foreground colours, one core.
 
-Run:  python benchmarks/live.py [MODEL ...] [--frames 200] [--out results/live.json]
+Run:  python -m benchmarks.live [MODEL ...] [--frames 200] [--out results/live.json]
 Frames lie in memory (the shipped sample, drifting, so no mask is reused). The process is bound to one core and the
 work done in turn, as on a device with one core to spare. ``cpu_ms`` is processor time, which other programs disturb
 less than the clock on the wall.

@@ -1,6 +1,6 @@
 """Time of every image operation on one core, starting from a 256x256 alpha as a network gives it.
 
-Run:  python benchmarks/ops.py [--size 720x1280] [--rounds 60] [--json FILE]
+Run:  python -m benchmarks.ops [--size 720x1280] [--rounds 60] [--json FILE]
 The operations take turns, so a disturbance hits all of them. Times are processor time of this process, which another
 job on the machine disturbs less than the clock; a busy machine still slows caches and memory, so the smallest value
 stands beside the median. ``live sum`` is refine + foreground + composite, the goal is 12 ms at 720x1280.

@@ -1,6 +1,6 @@
 """Thousands of frames through the live loop: memory must stay flat after the warm-up.
 
-Run:  python benchmarks/soak.py [--frames 5000] [--mode synced] [--model NAME] [--out results/soak.json]
+Run:  python -m benchmarks.soak [--frames 5000] [--mode synced] [--model NAME] [--out results/soak.json]
 A synthetic camera (no two frames alike) feeds the real loop of ``pocketmatte live`` with a recording as sink, as fast
 as it goes. The resident memory is noted every hundred frames. Exit code 1 when the mean of the last tenth is more than
 5 % above that of the tenth after the warm-up (the first fifth).

@@ -1,6 +1,6 @@
 """Time of every stage of the pipeline for one 1280x720 video frame, through the same objects that ``run`` uses.
 
-Run:  python benchmarks/stages.py [--frames 60] [--threads 1] [--model NAME] [--json FILE]
+Run:  python -m benchmarks.stages [--frames 60] [--threads 1] [--model NAME] [--json FILE]
 A clip is synthesised from the shipped sample, so no data is needed. Prints median and spread (interquartile range)
 of each stage; ``refine + foreground + composite`` is the sum that matters for live use.
 """

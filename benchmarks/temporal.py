@@ -1,6 +1,6 @@
 """What temporal smoothing gains: flicker, error and lag on clips with exact truth.
 
-Run:  python benchmarks/temporal.py [MODEL ...] [--synthetic 6] [--test] [--out results/temporal.csv]
+Run:  python -m benchmarks.temporal [MODEL ...] [--synthetic 6] [--test] [--out results/temporal.csv]
 Synthetic clips (people of the held-out share of the training sets, moved in front of held-out backgrounds, with sensor
 noise and JPEG) are what the smoothing is tuned on; ``--test`` adds the two test clips, for final rows only. Data comes
 from ``--data`` (default ``$POCKETMATTE_DATA``). Every row names the error of the control, the first mask held for ever.

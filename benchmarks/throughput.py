@@ -1,6 +1,6 @@
 """Throughput of ``run`` on a 1080p H.264 file as a ratio to decoding and encoding it alone, with the same encoder.
 
-Run:  python benchmarks/throughput.py [--model NAME] [--frames 150] [--rounds 3] [--out results/throughput.json]
+Run:  python -m benchmarks.throughput [--model NAME] [--frames 150] [--rounds 3] [--out results/throughput.json]
 Both write H.264 with ``preset=veryfast``, ``crf=23``. The plain run goes through the same reader and writer but leaves
 the pictures alone; the full run has an image background, refinement and foreground colours, and the model's defaults.
 The rounds alternate. ``wall`` is the ratio of the times on the clock, ``cpu`` of processor times: what remains of the

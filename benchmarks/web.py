@@ -1,6 +1,6 @@
 """Speed and quality in a browser: LiteRT.js and ONNX Runtime Web, and MediaPipe's selfie segmentation beside them.
 
-Run:  python benchmarks/web.py --onnx FILE [--model NAME] [--data DIR] [--seconds 20] [--out results/web.json]
+Run:  python -m benchmarks.web --onnx FILE [--model NAME] [--data DIR] [--seconds 20] [--out results/web.json]
 Headless Chromium on ``--cores`` processors, a fake camera of 640x480 that plays the test clips, one page for all:
 camera, network, composition on a colour. Quality: intersection over union at one half against the keyed truth, every
 fourth frame of the clips as a single picture, without help from the frames before; the control calls the mean truth of

@@ -12,7 +12,9 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 
 
 def test_tables_come_from_the_results():
-    done = subprocess.run([sys.executable, "benchmarks/tables.py", "--check"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.tables", "--check"], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -35,6 +37,14 @@ def cli_verbs():
 
     commands = {command.name or command.callback.__name__ for command in app.registered_commands}
     return commands | {group.name or group.typer_instance.info.name for group in app.registered_groups}
+
+
+def test_benchmarks_of_the_pages_exist():
+    for page in PAGES:
+        text = page.read_text()
+        assert not re.findall(r"python benchmarks/\w+\.py", text), f"{page.name}: say python -m benchmarks.NAME"
+        for name in re.findall(r"python -m benchmarks\.(\w+)", text):
+            assert '__name__ == "__main__"' in (ROOT / "benchmarks" / f"{name}.py").read_text(), f"{page.name}: {name}"
 
 
 def test_model_cards_come_from_the_results():

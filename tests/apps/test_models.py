@@ -133,7 +133,7 @@ def test_rows_carry_their_age():
 
 def test_package_carries_the_newest_rows_of_the_results():
     done = subprocess.run(
-        [sys.executable, "benchmarks/measured.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "benchmarks.measured", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     with (ROOT / "results" / "bench.csv").open(newline="") as file:

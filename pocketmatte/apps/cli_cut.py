@@ -1,0 +1,219 @@
+"""The verbs of the command line that cut people out; nothing heavy is imported before one runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from pocketmatte.apps.cli_options import AsJson, Device, Inputs, Model, Output, Runtime, Subject, Threads
+
+
+def run(
+    inputs: Inputs,
+    output: Output = None,
+    model: Model = None,
+    look: Annotated[
+        str,
+        typer.Option(
+            help="rgba (transparent), alpha, blur, bokeh, depth, pixelate, color:#RRGGBB, image:PATH or video:PATH; "
+            "blur, bokeh and depth take :STRENGTH (share of the longer side), pixelate :CELLS."
+        ),
+    ] = "rgba",
+    blend: Annotated[
+        str,
+        typer.Option(
+            help="How the person is put on the background: alpha, smoothstep, color-transfer, seamless, multiply, "
+            "screen, overlay, soft-light or harmonize, with options as NAME:KEY=VALUE,..."
+        ),
+    ] = "alpha",
+    fit: Annotated[
+        Literal["cover", "contain", "stretch", "tile"], typer.Option(help="How a backdrop fills the frame.")
+    ] = "cover",
+    preset: Annotated[
+        str, typer.Option(help="Finish: none, sepia[:AMOUNT], curve[:X Y X Y ...] or kuwahara[:RADIUS].")
+    ] = "none",
+    depth: Annotated[Path | None, typer.Option(help="Picture of the depth (near is bright) for --look depth.")] = None,
+    clean: Annotated[
+        Literal["off", "holes", "islands", "both"],
+        typer.Option(help="Fill small holes in people, remove small islands beside them."),
+    ] = "off",
+    subject: Subject = "all",
+    foreground: Annotated[
+        Literal["fast", "ml", "none"], typer.Option(help="How the person's own colours are estimated at soft edges.")
+    ] = "fast",
+    refine: Annotated[
+        Literal["guided", "bilinear"], typer.Option(help="How the small matte reaches full size.")
+    ] = "guided",
+    temporal: Annotated[
+        Literal["off", "cuts", "auto"],
+        typer.Option(help="Video: steady what stands still and start afresh at cuts, only the latter, or neither."),
+    ] = "auto",
+    layout: Annotated[
+        Literal["plain", "side-by-side"], typer.Option(help="Video: colour and matte next to each other.")
+    ] = "plain",
+    runtime: Runtime = "auto",
+    device: Device = "auto",
+    threads: Threads = 2,
+    workers: Annotated[int, typer.Option(min=1, help="Photos worked on at once.")] = 1,
+    resume: Annotated[bool, typer.Option(help="Skip inputs whose output is already there.")] = False,
+    force: Annotated[bool, typer.Option(help="Overwrite existing outputs (never an input).")] = False,
+    json: AsJson = False,
+) -> None:
+    """Cut people out: photo.jpg becomes photo-cutout.png, a folder becomes FOLDER-cutout/, a video a video."""
+    from pocketmatte.apps.jobs import Settings
+    from pocketmatte.apps.run import run as run_all
+    from pocketmatte.effects.blend import parse_blend
+    from pocketmatte.effects.looks import parse_look
+    from pocketmatte.effects.presets import parse_preset
+
+    settings = Settings(
+        parse_look(look),
+        model,
+        refine,
+        foreground,
+        runtime,
+        device,
+        threads,
+        blend=parse_blend(blend),
+        fit=fit,
+        preset=parse_preset(preset),
+        depth=depth,
+        clean=clean,
+        temporal=temporal,
+        subject=subject,
+    )
+    raise typer.Exit(run_all(inputs, output, settings, layout, workers, resume, force, json))
+
+
+def live(
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="camera:N (the default is camera:0), camera:N?1280x720@30, clip:FILE (at camera pace), FILE, or a "
+            "stream: rtsp://, rtmp://, http://. Several share one model."
+        ),
+    ] = None,
+    sink: Annotated[
+        list[str] | None,
+        typer.Option(help="window:, virtual:[DEVICE], FILE.mp4, rtmp:// or rtsp://; several are allowed."),
+    ] = None,
+    layout: Annotated[
+        Literal["tile", "separate"],
+        typer.Option(help="Several sources: side by side in every sink, or one sink for each."),
+    ] = "tile",
+    mode: Annotated[
+        Literal["auto", "live", "synced", "exact"],
+        typer.Option(help="live: newest frame, mask may lag; synced: picture waits for its mask; exact: every frame."),
+    ] = "auto",
+    model: Model = None,
+    lower: Annotated[
+        list[str] | None, typer.Option(help="Model to fall back to when the time per frame is not kept; repeatable.")
+    ] = None,
+    look: Annotated[str, typer.Option(help="As in run, but not rgba.")] = "blur",
+    background: Annotated[
+        list[Path] | None, typer.Option(help="Pictures, or folders of them, for the window's slider.")
+    ] = None,
+    blend: Annotated[str, typer.Option(help="As in run.")] = "alpha",
+    fit: Annotated[Literal["cover", "contain", "stretch", "tile"], typer.Option(help="As in run.")] = "cover",
+    foreground: Annotated[Literal["fast", "ml", "none"], typer.Option(help="As in run.")] = "fast",
+    refine: Annotated[Literal["guided", "bilinear"], typer.Option(help="As in run.")] = "guided",
+    temporal: Annotated[Literal["off", "cuts", "auto"], typer.Option(help="As in run.")] = "auto",
+    folder: Annotated[Path, typer.Option(help="Where snapshots and recordings of the window go.")] = Path(),
+    frames: Annotated[int | None, typer.Option(min=1, help="Stop after so many frames.")] = None,
+    runtime: Runtime = "auto",
+    device: Device = "auto",
+    threads: Threads = 2,
+    force: Annotated[bool, typer.Option(help="Overwrite an existing recording.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Cut people out of a camera, live: to a window, a virtual camera or a file. Ctrl-C ends it and keeps the file."""
+    from pocketmatte.apps.jobs import Settings
+    from pocketmatte.apps.live import Wishes
+    from pocketmatte.apps.live import live as run_live
+    from pocketmatte.effects.blend import parse_blend
+    from pocketmatte.effects.looks import parse_look
+
+    settings = Settings(
+        parse_look(look),
+        model,
+        refine,
+        foreground,
+        runtime,
+        device,
+        threads,
+        blend=parse_blend(blend),
+        fit=fit,
+        temporal=temporal,
+    )
+    sources = tuple(source or ("camera:0",))
+    if len(sources) > 1:
+        from pocketmatte.apps.live_many import ManyWishes, live_many
+        from pocketmatte.core import PocketmatteError
+
+        if lower:
+            raise PocketmatteError("--lower goes with one --source; several share one model")
+        sinks, backgrounds = tuple(sink or ("window:",)), tuple(background or ())
+        chosen = None if mode == "auto" else mode
+        many = ManyWishes(sources, sinks, layout, chosen, backgrounds, frames, force, json)
+        raise typer.Exit(live_many(many, settings))
+    wishes = Wishes(
+        sources[0],
+        tuple(sink or ("window:",)),
+        None if mode == "auto" else mode,
+        tuple(lower or ()),
+        tuple(background or ()),
+        folder,
+        frames,
+        force,
+        json,
+    )
+    raise typer.Exit(run_live(wishes, settings))
+
+
+def subtract(
+    source: Annotated[str, typer.Option(help="Video file, camera:0, clip:FILE or a stream.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Video to write.")],
+    method: Annotated[
+        Literal["difference", "hybrid", "mog2", "knn", "grabcut", "original"],
+        typer.Option(help="difference from the empty scene; hybrid: the network, mended by the scene."),
+    ] = "difference",
+    learn: Annotated[int, typer.Option(min=1, help="Frames to learn the empty scene from.")] = 100,
+    statistic: Annotated[
+        Literal["median", "mean"], typer.Option(help="median stands somebody walking through, mean does not.")
+    ] = "median",
+    plate: Annotated[Path | None, typer.Option(help="Photo of the empty scene, instead of learning it.")] = None,
+    show_plate: Annotated[Path | None, typer.Option(help="Write the learned scene to this picture.")] = None,
+    threshold: Annotated[float, typer.Option(help="Difference that counts, in units of the camera's noise.")] = 6.0,
+    gap: Annotated[float, typer.Option(help="Widest gap that is closed, as a share of the shorter side.")] = 0.04,
+    adapt: Annotated[float, typer.Option(help="How fast the scene is followed, per frame; 0: never.")] = 0.02,
+    only_largest: Annotated[bool, typer.Option(help="Keep one person.")] = False,
+    shadows: Annotated[bool, typer.Option(help="Take shadows for background.")] = True,
+    faces: Annotated[
+        Path | None, typer.Option(help="face_detection_short_range.tflite: keep only what can belong to a face.")
+    ] = None,
+    model: Model = None,
+    look: Annotated[str, typer.Option(help="As in run.")] = "color:#00FF00",
+    blend: Annotated[str, typer.Option(help="As in run.")] = "alpha",
+    foreground: Annotated[Literal["fast", "ml", "none"], typer.Option(help="As in run.")] = "fast",
+    layout: Annotated[Literal["plain", "side-by-side"], typer.Option(help="As in run.")] = "plain",
+    frames: Annotated[int | None, typer.Option(min=1, help="Stop after so many frames.")] = None,
+    runtime: Runtime = "auto",
+    device: Device = "auto",
+    threads: Threads = 2,
+    force: Annotated[bool, typer.Option(help="Overwrite an existing output.")] = False,
+) -> None:
+    """Cut out whoever was not in the empty scene before, with a camera that stands still."""
+    from pocketmatte.apps.jobs import Settings
+    from pocketmatte.apps.subtract import Wishes
+    from pocketmatte.apps.subtract import subtract as subtract_scene
+    from pocketmatte.background.difference import Tuning
+    from pocketmatte.effects.blend import parse_blend
+    from pocketmatte.effects.looks import parse_look
+
+    settings = Settings(
+        parse_look(look), model, "guided", foreground, runtime, device, threads, blend=parse_blend(blend)
+    )
+    wishes = Wishes(source, output, method, learn, statistic, plate, faces, frames, show_plate, layout, force)
+    subtract_scene(wishes, settings, Tuning(threshold, gap, adapt, only_largest, shadows))

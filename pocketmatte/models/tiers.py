@@ -16,12 +16,6 @@ from pocketmatte.models.registry import register
 from pocketmatte.models.slim_encoder import SlimEncoder, SlimStage
 
 
-def matte_unet_lite0(context: int = 128, widths: tuple[int, ...] = (64, 40, 24), prior: bool = False) -> MatteUNet:
-    """The first shipped network: ImageNet encoder to stride 16, learned up-sampling at the end; 0.8 M parameters."""
-    encoder = EfficientNetLite0(channels=3 + prior)
-    return MatteUNet(encoder, Context(encoder.widths[-1], context), tuple(widths), prior=prior, head="learned")
-
-
 def matte_nano(prior: bool = False) -> MatteUNet:
     """At most 60 M multiply-adds and 0.15 M parameters at 256x256; no pretrained weights, made to be distilled."""
     stages = [
@@ -43,10 +37,13 @@ def matte_small(prior: bool = False) -> MatteUNet:
 
 
 def matte_base(prior: bool = False) -> MatteUNet:
-    """At most 600 M multiply-adds and 2.1 M parameters at 256x256; Lite0 down to stride 32."""
-    encoder = EfficientNetLite0((1, 2, 2, 3, 3, 3), channels=3 + prior)
-    context = Context(encoder.widths[-1], 128, halve=False)
-    return MatteUNet(encoder, context, (96, 64, 48, 32), prior=prior)
+    """At most 600 M multiply-adds and 2.1 M parameters at 256x256; Lite0 down to stride 16, learned up-sampling at the end.
+
+    Half the parameters that the budget allows: stages at stride 32 would double the file for a context that
+    :class:`Context` gives at a tenth of it, and six tiers have to fit into one wheel.
+    """
+    encoder = EfficientNetLite0(channels=3 + prior)
+    return MatteUNet(encoder, Context(encoder.widths[-1], 128), (64, 40, 24), prior=prior, head="learned")
 
 
 def matte_large(prior: bool = False) -> MatteUNet:
@@ -57,7 +54,7 @@ def matte_large(prior: bool = False) -> MatteUNet:
 
 
 _TIERS: dict[str, Callable[..., MatteUNet]] = {
-    "matte-unet-lite0": matte_unet_lite0,
+    "matte-unet-lite0": matte_base,  # what it was called when the first model, portrait-lite0, was trained
     "matte-nano": matte_nano,
     "matte-small": matte_small,
     "matte-base": matte_base,

@@ -37,7 +37,7 @@ def matte_small(prior: bool = False) -> MatteUNet:
 
 
 def matte_base(prior: bool = False) -> MatteUNet:
-    """At most 600 M multiply-adds and 2.1 M parameters at 256x256; Lite0 down to stride 16, learned up-sampling at the end.
+    """At most 600 M multiply-adds and 2.1 M parameters at 256x256; Lite0 to stride 16, learned up-sampling at the end.
 
     Half the parameters that the budget allows: stages at stride 32 would double the file for a context that
     :class:`Context` gives at a tenth of it, and six tiers have to fit into one wheel.

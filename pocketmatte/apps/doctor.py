@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 import json
 import platform
+import re
 import sys
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -16,6 +17,14 @@ from pocketmatte.spec import ModelSpec, sha256_of
 from pocketmatte.zoo.find import list_models
 
 State = Literal["ok", "missing", "broken"]
+# The extras of pyproject.toml that nothing below speaks of, and what each is for.
+EXTRAS = {
+    "window": "live pictures in a window",
+    "virtual": "a virtual camera for video calls",
+    "server": "pocketmatte serve",
+    "train": "pocketmatte train, data",
+    "export": "pocketmatte export",
+}
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,7 @@ class Finding:
 
 def examine(as_json: bool) -> int:
     """Print the findings; 0 unless something that is needed is broken."""
-    findings = [_platform(), *_runtimes(), *_formats(), *_codecs(), *(_model(s) for s in list_models())]
+    findings = [_platform(), *_runtimes(), *_formats(), *_codecs(), *_extras(), *(_model(s) for s in list_models())]
     if as_json:
         print(json.dumps([asdict(f) for f in findings], indent=1))
     else:
@@ -116,6 +125,32 @@ def _codecs() -> list[Finding]:
             )
         )
     return findings
+
+
+def _extras() -> list[Finding]:
+    """Whether the packages of each extra are there, as the installed package's own description lists them."""
+    wanted: dict[str, list[str]] = {name: [] for name in EXTRAS}
+    try:
+        requirements = importlib.metadata.requires("pocketmatte") or []
+    except importlib.metadata.PackageNotFoundError:  # a bare copy of the sources says nothing of extras
+        return []
+    for requirement in requirements:
+        package, extra = re.match(r"[\w.-]+", requirement), re.search(r"extra == ['\"]([\w-]+)['\"]", requirement)
+        if package and extra and extra[1] in wanted:
+            wanted[extra[1]].append(package[0])
+    return [extra_finding(name, packages) for name, packages in wanted.items()]
+
+
+def extra_finding(name: str, packages: list[str]) -> Finding:
+    """The row of the extra ``name``, which consists of ``packages``."""
+    versions = {package: _version(package) for package in packages}
+    absent = [package for package, version in versions.items() if version is None]
+    what, advice = f"extra {name} ({EXTRAS[name]})", f"pip install 'pocketmatte[{name}]'"
+    if not packages:
+        return Finding(what, "missing", "the pocketmatte that is installed has no such extra", advice)
+    if absent:
+        return Finding(what, "missing", f"not installed: {', '.join(absent)}", advice)
+    return Finding(what, "ok", ", ".join(f"{package} {version}" for package, version in versions.items()))
 
 
 def _model(spec: ModelSpec) -> Finding:

@@ -168,4 +168,4 @@ def test_occupied_port_and_bad_settings() -> None:
     assert "Traceback" not in done.stderr
     done = subprocess.run([*command[:4], "--max-mb", "0"], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
-    assert "max_bytes" in done.stderr
+    assert "--max-mb must be above 0" in done.stderr

@@ -91,3 +91,19 @@ def test_missing_picture_and_bad_base64(client: httpx.Client) -> None:
     defaults = {"scale": "original", "position": "original", "add_shadow": "false", "type": "person", "roi": ""}
     sky = png(np.full((32, 32, 3), 200, np.uint8))
     assert client.post(ROUTE, files={"image_file": sky}, data=defaults).status_code == 200
+
+
+def test_every_refusal_has_the_form_of_the_service(serving, portrait: bytes) -> None:
+    with serving(api_key="wonderland") as client:
+        key = {"X-Api-Key": "wonderland"}
+        answers = {
+            "no_key": client.post(ROUTE, files={"image_file": portrait}),
+            "missing_source": client.post(ROUTE, headers=key, data={"size": "auto"}),
+            "not_found": client.post("/v1.0/account", headers=key),
+            "unusable": client.post(ROUTE, headers=key, files={"image_file": b"no picture"}),
+        }
+    assert [answer.status_code for answer in answers.values()] == [401, 400, 404, 400]
+    for code, answer in answers.items():
+        (error,) = answer.json()["errors"]
+        assert error["code"] == code
+        assert error["title"]

@@ -19,7 +19,10 @@ from pocketmatte.apps.server.errors import RefusedError
 from pocketmatte.apps.server.metrics import Metrics
 from pocketmatte.apps.server.settings import ServerSettings
 
-_OPEN = ("/v1/", "/v1.0/")  # what an API key guards; health, figures and pages tell nothing of anybody's pictures
+_GUARDED = (
+    "/v1/",
+    errors.REMOVEBG,
+)  # what an API key guards; health, figures and pages tell nothing of anybody's pictures
 
 
 class Health(BaseModel):
@@ -70,10 +73,9 @@ def create_app(settings: ServerSettings) -> FastAPI:
     async def watch(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
         started = time.perf_counter()
         path = request.url.path
-        if path.startswith(_OPEN) and not _allowed(request, settings.api_key):
-            response = errors.answer(
-                RefusedError(401, "no_key", "send the server's API key as X-Api-Key or bearer token")
-            )
+        if path.startswith(_GUARDED) and not _allowed(request, settings.api_key):
+            refused = RefusedError(401, "no_key", "send the server's API key as X-Api-Key or bearer token")
+            response = errors.answer(refused, request)
         else:
             response = await proceed(request)
         route = getattr(request.scope.get("route"), "path", None)

@@ -12,6 +12,8 @@ from starlette.exceptions import HTTPException
 
 from pocketmatte.core import PocketmatteError
 
+REMOVEBG = "/v1.0/"  # below it everything is as the remove.bg service has it
+
 
 class Problem(BaseModel):
     """What went wrong."""
@@ -49,11 +51,13 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def answer(refused: RefusedError) -> Response:
-    """The response for a :class:`RefusedError`."""
+def answer(refused: RefusedError, request: Request) -> Response:
+    """The response for a :class:`RefusedError`, below ``/v1.0/`` in remove.bg's form."""
     headers = {"Retry-After": str(refused.retry_after)} if refused.retry_after is not None else None
-    body = ErrorBody(error=Problem(code=refused.code, message=refused.message))
-    return JSONResponse(body.model_dump(), refused.status, headers)
+    body: dict[str, Any] = ErrorBody(error=Problem(code=refused.code, message=refused.message)).model_dump()
+    if request.url.path.startswith(REMOVEBG):
+        body = {"errors": [{"title": refused.message, "code": refused.code}]}
+    return JSONResponse(body, refused.status, headers)
 
 
 def from_validation(errors: list[Any]) -> RefusedError:
@@ -69,28 +73,30 @@ def install(app: FastAPI) -> None:
     """Make every exception of the routes such an answer."""
 
     @app.exception_handler(RefusedError)
-    async def _refused(_: Request, error: RefusedError) -> Response:
-        return answer(error)
+    async def _refused(request: Request, error: RefusedError) -> Response:
+        return answer(error, request)
 
     @app.exception_handler(PocketmatteError)
-    async def _unusable(_: Request, error: PocketmatteError) -> Response:
-        return answer(RefusedError(400, "unusable", str(error)))
+    async def _unusable(request: Request, error: PocketmatteError) -> Response:
+        return answer(RefusedError(400, "unusable", str(error)), request)
 
     @app.exception_handler(RequestValidationError)
-    async def _invalid(_: Request, error: RequestValidationError) -> Response:
-        return answer(from_validation(list(error.errors())))
+    async def _invalid(request: Request, error: RequestValidationError) -> Response:
+        return answer(from_validation(list(error.errors())), request)
 
     @app.exception_handler(ValidationError)
-    async def _invalid_form(_: Request, error: ValidationError) -> Response:
-        return answer(from_validation(list(error.errors())))
+    async def _invalid_form(request: Request, error: ValidationError) -> Response:
+        return answer(from_validation(list(error.errors())), request)
 
     @app.exception_handler(HTTPException)
-    async def _http(_: Request, error: HTTPException) -> Response:
+    async def _http(request: Request, error: HTTPException) -> Response:
         code = {404: "not_found", 405: "wrong_method"}.get(error.status_code, "bad_request")
-        response = answer(RefusedError(error.status_code, code, str(error.detail)))
+        response = answer(RefusedError(error.status_code, code, str(error.detail)), request)
         response.headers.update(error.headers or {})
         return response
 
     @app.exception_handler(MemoryError)
-    async def _memory(_: Request, __: MemoryError) -> Response:
-        return answer(RefusedError(503, "out_of_memory", "not enough memory for this picture now; try later", 10))
+    async def _memory(request: Request, _: MemoryError) -> Response:
+        return answer(
+            RefusedError(503, "out_of_memory", "not enough memory for this picture now; try later", 10), request
+        )

@@ -22,7 +22,7 @@ from pocketmatte.apps.server.engine import Engine, Models
 from pocketmatte.apps.server.errors import RefusedError
 from pocketmatte.apps.server.options import MEDIA, decode
 from pocketmatte.apps.server.settings import ServerSettings
-from pocketmatte.core import Alpha, PocketmatteError, Size, UInt8Image
+from pocketmatte.core import Alpha, Size, UInt8Image
 from pocketmatte.effects.backdrop import fit_picture
 from pocketmatte.effects.looks import Look
 from pocketmatte.effects.render import Renderer
@@ -96,7 +96,7 @@ class _Wanted:
 
 
 def router(settings: ServerSettings, engine: Engine) -> APIRouter:
-    """The route, bound to one engine. Errors have remove.bg's form ``{"errors": [{"title", "code"}]}``."""
+    """The route, bound to one engine. Errors have remove.bg's form, see :mod:`pocketmatte.apps.server.errors`."""
     api = APIRouter(prefix="/v1.0", tags=["remove.bg compatible"])
     errors = {
         "type": "object",
@@ -119,16 +119,10 @@ def router(settings: ServerSettings, engine: Engine) -> APIRouter:
     )
     async def removebg(request: Request) -> Response:
         """Remove the background as remove.bg's service does. Nothing is charged, no address is fetched."""
-        try:
-            with engine.admit():
-                wanted = _Wanted(await read_body(request, settings, raw=False))
-                as_json = "application/json" in request.headers.get("accept", "")
-                return await engine.run(lambda models: _work(models, wanted, settings.max_pixels, as_json))
-        except (RefusedError, PocketmatteError) as error:
-            status, code = (error.status, error.code) if isinstance(error, RefusedError) else (400, "unusable")
-            retry = error.retry_after if isinstance(error, RefusedError) else None
-            headers = {"Retry-After": str(retry)} if retry is not None else None
-            return JSONResponse({"errors": [{"title": str(error), "code": code}]}, status, headers)
+        with engine.admit():
+            wanted = _Wanted(await read_body(request, settings, raw=False))
+            as_json = "application/json" in request.headers.get("accept", "")
+            return await engine.run(lambda models: _work(models, wanted, settings.max_pixels, as_json))
 
     return api
 

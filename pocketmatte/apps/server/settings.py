@@ -6,6 +6,17 @@ from dataclasses import dataclass
 
 from pocketmatte.core import PocketmatteError
 
+# What must be above 0: the option that sets it, or what else it is called, and the option's unit.
+_OPTIONS = {
+    "threads": ("--threads", 1),
+    "workers": ("--workers", 1),
+    "max_bytes": ("--max-mb", 2**20),
+    "max_pixels": ("--max-mpx", 1_000_000),
+    "batch": ("--batch", 1),
+    "read_timeout": ("the time to send a request", 1),
+    "work_timeout": ("--timeout", 1),
+}
+
 
 @dataclass(frozen=True)
 class ServerSettings:
@@ -33,11 +44,13 @@ class ServerSettings:
     web: bool = True
 
     def __post_init__(self) -> None:
-        positive = ("threads", "workers", "max_bytes", "max_pixels", "batch", "read_timeout", "work_timeout")
-        for name in positive:
-            if getattr(self, name) <= 0:
-                raise PocketmatteError(f"server setting {name} must be above 0, found {getattr(self, name)}")
+        for name, (option, unit) in _OPTIONS.items():
+            value = getattr(self, name)
+            if value <= 0:
+                raise PocketmatteError(f"{option} must be above 0, found {value / unit:g}")
         if self.queue < 0:
-            raise PocketmatteError(f"server setting queue must not be below 0, found {self.queue}")
+            raise PocketmatteError(f"--queue must not be below 0, found {self.queue}")
         if self.api_key == "":
-            raise PocketmatteError("the API key is empty: leave it out to serve everybody, or set one")
+            raise PocketmatteError(
+                "--api-key (or POCKETMATTE_API_KEY) is empty: leave it out to serve everybody, or set one"
+            )

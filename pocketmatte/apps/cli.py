@@ -51,11 +51,14 @@ def main() -> None:
 
         if not isinstance(error, PocketmatteError):
             raise
+        from pocketmatte.apps.wording import for_command_line
+
+        message = for_command_line(str(error))
         if "--json" in sys.argv:  # whoever parses stdout gets a document in any case
             import json
 
-            print(json.dumps({"error": str(error)}))
-        print(f"pocketmatte: {error}", file=sys.stderr)
+            print(json.dumps({"error": message}))
+        print(f"pocketmatte: {message}", file=sys.stderr)
         sys.exit(1)
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from pocketmatte.apps.cli_options import AsJson, Device, Inputs, Model, Output, Runtime, Subject, Threads
 
+if TYPE_CHECKING:
+    from pocketmatte.effects.looks import Look
+
 
 def run(
+    context: typer.Context,
     inputs: Inputs,
     output: Output = None,
     model: Model = None,
@@ -68,8 +72,10 @@ def run(
     from pocketmatte.effects.looks import parse_look
     from pocketmatte.effects.presets import parse_preset
 
+    wanted = parse_look(look)
+    _check_look(context, wanted)
     settings = Settings(
-        parse_look(look),
+        wanted,
         model,
         refine,
         foreground,
@@ -88,6 +94,7 @@ def run(
 
 
 def live(
+    context: typer.Context,
     source: Annotated[
         list[str] | None,
         typer.Option(
@@ -130,13 +137,17 @@ def live(
 ) -> None:
     """Cut people out of a camera, live: to a window, a virtual camera or a file. Ctrl-C ends it and keeps the file."""
     from pocketmatte.apps.jobs import Settings
-    from pocketmatte.apps.live import Wishes
+    from pocketmatte.apps.live import Wishes, choose_mode
     from pocketmatte.apps.live import live as run_live
+    from pocketmatte.apps.wording import only_for
     from pocketmatte.effects.blend import parse_blend
     from pocketmatte.effects.looks import parse_look
+    from pocketmatte.io.live import SINKS, scheme_of
 
+    wanted = parse_look(look)
+    _check_look(context, wanted, *(["fit"] if background else []))
     settings = Settings(
-        parse_look(look),
+        wanted,
         model,
         refine,
         foreground,
@@ -147,32 +158,35 @@ def live(
         fit=fit,
         temporal=temporal,
     )
-    sources = tuple(source or ("camera:0",))
+    sources, sinks, backgrounds = tuple(source or ("camera:0",)), tuple(sink or ("window:",)), tuple(background or ())
+    if all(scheme_of(address, SINKS) != "window" for address in sinks):
+        only_for(context, "--sink window:", "background", "folder")
     if len(sources) > 1:
         from pocketmatte.apps.live_many import ManyWishes, live_many
-        from pocketmatte.core import PocketmatteError
 
-        if lower:
-            raise PocketmatteError("--lower goes with one --source; several share one model")
-        sinks, backgrounds = tuple(sink or ("window:",)), tuple(background or ())
+        only_for(context, "one --source (several share one model, and a window takes no snapshots)", "lower", "folder")
         chosen = None if mode == "auto" else mode
         many = ManyWishes(sources, sinks, layout, chosen, backgrounds, frames, force, json)
         raise typer.Exit(live_many(many, settings))
+    only_for(context, "several --source", "layout")
     wishes = Wishes(
         sources[0],
-        tuple(sink or ("window:",)),
+        sinks,
         None if mode == "auto" else mode,
         tuple(lower or ()),
-        tuple(background or ()),
+        backgrounds,
         folder,
         frames,
         force,
         json,
     )
+    if choose_mode(wishes) == "exact":
+        only_for(context, "--mode live or synced (every frame is waited for here)", "lower")
     raise typer.Exit(run_live(wishes, settings))
 
 
 def subtract(
+    context: typer.Context,
     source: Annotated[str, typer.Option(help="Video file, camera:0, clip:FILE or a stream.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Video to write.")],
     method: Annotated[
@@ -196,6 +210,8 @@ def subtract(
     model: Model = None,
     look: Annotated[str, typer.Option(help="As in run.")] = "color:#00FF00",
     blend: Annotated[str, typer.Option(help="As in run.")] = "alpha",
+    fit: Annotated[Literal["cover", "contain", "stretch", "tile"], typer.Option(help="As in run.")] = "cover",
+    preset: Annotated[str, typer.Option(help="As in run.")] = "none",
     foreground: Annotated[Literal["fast", "ml", "none"], typer.Option(help="As in run.")] = "fast",
     layout: Annotated[Literal["plain", "side-by-side"], typer.Option(help="As in run.")] = "plain",
     frames: Annotated[int | None, typer.Option(min=1, help="Stop after so many frames.")] = None,
@@ -203,6 +219,7 @@ def subtract(
     device: Device = "auto",
     threads: Threads = 2,
     force: Annotated[bool, typer.Option(help="Overwrite an existing output.")] = False,
+    json: AsJson = False,
 ) -> None:
     """Cut out whoever was not in the empty scene before, with a camera that stands still."""
     from pocketmatte.apps.jobs import Settings
@@ -211,9 +228,49 @@ def subtract(
     from pocketmatte.background.difference import Tuning
     from pocketmatte.effects.blend import parse_blend
     from pocketmatte.effects.looks import parse_look
+    from pocketmatte.effects.presets import parse_preset
 
+    wanted = parse_look(look)
+    _check_look(context, wanted)
+    _check_method(context, method, plate is not None)
     settings = Settings(
-        parse_look(look), model, "guided", foreground, runtime, device, threads, blend=parse_blend(blend)
+        wanted,
+        model,
+        "guided",
+        foreground,
+        runtime,
+        device,
+        threads,
+        blend=parse_blend(blend),
+        fit=fit,
+        preset=parse_preset(preset),
     )
-    wishes = Wishes(source, output, method, learn, statistic, plate, faces, frames, show_plate, layout, force)
+    wishes = Wishes(source, output, method, learn, statistic, plate, faces, frames, show_plate, layout, force, json)
     subtract_scene(wishes, settings, Tuning(threshold, gap, adapt, only_largest, shadows))
+
+
+def _check_look(context: typer.Context, look: Look, *exempt: str) -> None:
+    """Refuse options that this look makes no use of, but for those ``exempt``."""
+    from pocketmatte.apps.wording import only_for
+
+    if look.path is None and "fit" not in exempt:
+        only_for(context, "--look image:PATH or video:PATH", "fit")
+    if not look.needs_foreground:
+        only_for(context, "a look that shows colours", "foreground")
+
+
+def _check_method(context: typer.Context, method: str, plate: bool) -> None:
+    """Refuse options that this method of ``subtract`` makes no use of."""
+    from pocketmatte.apps.wording import only_for
+
+    if method in ("hybrid", "original"):
+        tuned = ("threshold", "gap", "adapt", "only_largest", "shadows", "faces")
+        only_for(context, "--method difference, mog2, knn or grabcut", *tuned)
+    if method != "hybrid":
+        only_for(context, "--method hybrid", "model", "runtime", "device")
+    if method not in ("difference", "grabcut"):
+        only_for(context, "--method difference or grabcut", "statistic")
+    if method not in ("difference", "grabcut", "hybrid"):
+        only_for(context, "--method difference, grabcut or hybrid", "plate")
+    if plate:
+        only_for(context, "a scene that is learned instead of --plate", "learn", "statistic")

@@ -31,6 +31,7 @@ def evaluate(
 
 
 def bench(
+    context: typer.Context,
     models: Annotated[
         list[str], typer.Argument(metavar="MODEL...", help="Zoo names, specs or weight files; ratios are to the first.")
     ],
@@ -59,7 +60,16 @@ def bench(
     """Measure time, memory and size: the network alone and the whole chain, models in turn. Void rows say so."""
     from pocketmatte.apps.bench import Wishes
     from pocketmatte.apps.bench import bench as measure
+    from pocketmatte.apps.wording import only_for
 
+    if device.startswith("adb:"):
+        only_for(context, "the whole chain, which a phone does not run", "frame", "refine", "temporal")
+    else:
+        only_for(context, "--device adb:", "delegate", "tool")
+    if profile:
+        only_for(context, "whole runs, not --profile", "frame", "refine", "temporal", "minutes", "out")
+    elif minutes:
+        only_for(context, "a number of runs, not --minutes", "rounds")
     measure(
         models,
         Wishes(runtime, threads, frame, rounds, device, delegate, tool, refine, temporal, minutes, profile, out, json),

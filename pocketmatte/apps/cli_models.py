@@ -28,6 +28,10 @@ def models(
     if context.invoked_subcommand:
         return
     from pocketmatte.apps.models import Wanted, parse_budget, show_models
+    from pocketmatte.apps.wording import only_for
+
+    if budget is None:
+        only_for(context, "--budget", "part")
 
     show_models(Wanted(parse_budget(budget) if budget else None, max_mb, licence, part), json)
 

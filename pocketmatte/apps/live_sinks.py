@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from pocketmatte.apps.wording import for_command_line
 from pocketmatte.core import PocketmatteError
 from pocketmatte.io.live import Sink
 
@@ -25,6 +26,7 @@ class Speaker:
             self._say(note)
 
     def _fail(self, message: str) -> None:
+        message = for_command_line(message)
         self.failures.append(message)
         self._say(message)
 

@@ -5,24 +5,27 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pocketmatte.apps.jobs import Settings, check_destination, cut_image, make_folder, open_pipeline, open_renderer
 from pocketmatte.apps.run_video import cut_video, video_destination
+from pocketmatte.apps.wording import for_command_line, without_effect
 from pocketmatte.core import PocketmatteError
 from pocketmatte.effects.render import Renderer
 from pocketmatte.io.images import check_output, read_image, write_image
 from pocketmatte.io.paths import Job, expand_inputs, is_video
 from pocketmatte.pipeline.pipeline import Pipeline
+from pocketmatte.pipeline.temporal import DEFAULT_TEMPORAL
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one input: ``done``, ``skipped`` (resume) or ``failed``; ``message`` says why or adds a note."""
+    """What became of one input: ``done``, ``skipped`` (resume), ``failed`` or ``interrupted``; ``message`` says why or
+    adds a note."""
 
     job: Job
     state: str
@@ -42,9 +45,13 @@ def run(
     force: bool,
     as_json: bool,
 ) -> int:
-    """Do all of it; returns the exit code: 0 only when everything asked for was done."""
+    """Do all of it; returns the exit code: 0 only when everything asked for was done, 130 after Ctrl-C."""
     found = expand_inputs(inputs, output, ".png", settings.look.word)
     jobs = [video_destination(j, settings.look, layout, output) if is_video(j.source) else j for j in found]
+    if not any(is_video(job.source) for job in jobs):
+        for option, value in (("--layout", layout), ("--temporal", settings.temporal)):
+            if value not in ("plain", "off", DEFAULT_TEMPORAL):
+                raise without_effect(option, "a video")
     open_pipeline(settings).close()  # a wrong model or device fails here, once, before any work
     open_renderer(settings)
     local = threading.local()
@@ -58,7 +65,13 @@ def run(
         pair: tuple[Pipeline, Renderer] = local.pair
         return pair
 
+    outcomes: list[Outcome] = []
+
     def work(job: Job, advance: Advance) -> Outcome:
+        outcomes.append(outcome := attempt(job, advance))
+        return outcome
+
+    def attempt(job: Job, advance: Advance) -> Outcome:
         if resume and job.destination.exists():
             return Outcome(job, "skipped", "output is already there")
         try:
@@ -76,22 +89,30 @@ def run(
                 if settings.look.kind in ("rgba", "alpha") and not matte.any():
                     notes = (*notes, "nobody found: the cut-out is empty")
         except PocketmatteError as error:
-            return Outcome(job, "failed", str(error))
+            return Outcome(job, "failed", for_command_line(str(error)))
+        except _InterruptedError:
+            return Outcome(job, "interrupted")
         except MemoryError:
             return Outcome(job, "failed", f"{job.source}: not enough memory for a picture of this size")
         return Outcome(job, "done", "; ".join(notes))
 
-    outcomes: list[Outcome] = []
-    with _progress(len(jobs)) as report:
-        for outcome in _each(jobs, work, workers, report):
-            outcomes.append(outcome)
+    with (
+        _progress(len(jobs)) as report,
+        suppress(KeyboardInterrupt),
+        closing(_each(jobs, work, workers, report)) as ends,
+    ):
+        for outcome in ends:
             report.finished(outcome)
     for pipeline in pipelines:
         pipeline.close()
+    known = {outcome.job for outcome in outcomes}
+    outcomes += [Outcome(job, "interrupted") for job in jobs if job not in known]
     return _summary(outcomes, found.skipped, as_json)
 
 
-def _each(jobs: list[Job], work: Callable[[Job, Advance], Outcome], workers: int, report: _Report) -> Iterator[Outcome]:
+def _each(
+    jobs: list[Job], work: Callable[[Job, Advance], Outcome], workers: int, report: _Report
+) -> Generator[Outcome, None, None]:
     """Outcomes as they come, with at most ``workers`` jobs under way and no more than that queued."""
     with ThreadPoolExecutor(workers) as pool:
         waiting: set[Future[Outcome]] = set()
@@ -105,7 +126,9 @@ def _each(jobs: list[Job], work: Callable[[Job, Advance], Outcome], workers: int
                 finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in finished:
                     yield future.result()
-        except BaseException:  # Ctrl-C: what is under way ends at its next frame and leaves nothing behind
+        except (
+            BaseException
+        ):  # Ctrl-C: a video under way ends at its next frame and leaves nothing, a photo is finished
             report.stopped.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -114,21 +137,39 @@ def _each(jobs: list[Job], work: Callable[[Job, Advance], Outcome], workers: int
 def _summary(outcomes: list[Outcome], passed_over: int, as_json: bool) -> int:
     failed = [o for o in outcomes if o.state == "failed"]
     done = [o for o in outcomes if o.state == "done"]
-    skipped = len(outcomes) - len(done) - len(failed)
+    cut_off = [o for o in outcomes if o.state == "interrupted"]
+    skipped = len(outcomes) - len(done) - len(failed) - len(cut_off)
     if as_json:
         rows = [
             {"input": str(o.job.source), "output": str(o.job.destination), "state": o.state, "message": o.message}
             for o in sorted(outcomes, key=lambda o: str(o.job.source))
         ]
         counts = {"done": len(done), "skipped": skipped, "failed": len(failed), "passed_over": passed_over}
+        if cut_off:
+            counts["interrupted"] = len(cut_off)
         print(json.dumps({**counts, "files": rows}, indent=1))
+    elif cut_off:
+        pass
     elif len(outcomes) == 1:
         if not failed:
             print(outcomes[0].job.destination)
     else:
         others = f"; {passed_over} other files passed over" if passed_over else ""
         print(f"{len(done)} done, {skipped} skipped, {len(failed)} failed{others}", file=sys.stderr)
+    if cut_off:
+        written = f"{len(done)} of {len(outcomes)} written" if len(outcomes) > 1 else "nothing written"
+        others = f" and {len(cut_off) - 1} more" if len(cut_off) > 1 else ""
+        hint = "; the same command with --resume goes on" if done else ""
+        print(
+            f"pocketmatte: interrupted: {written}; left out: {cut_off[0].job.destination}{others}{hint}",
+            file=sys.stderr,
+        )
+        return 130
     return 1 if failed else 0
+
+
+class _InterruptedError(Exception):
+    """Raised in a worker to leave its video."""
 
 
 class _Report:
@@ -147,7 +188,7 @@ class _Report:
 
     def advance(self, done: float, expected: float | None) -> None:
         if self.stopped.is_set():
-            raise PocketmatteError("interrupted")
+            raise _InterruptedError
         self.progress.update(self.frames, completed=done, total=expected, visible=True)
 
     def finished(self, outcome: Outcome) -> None:

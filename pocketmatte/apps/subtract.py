@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ class Wishes:
     show_plate: Path | None = None
     layout: str = "plain"
     force: bool = False
+    json: bool = False
 
 
 def subtract(wishes: Wishes, settings: Settings, tuning: Tuning) -> None:
@@ -113,7 +115,11 @@ def subtract(wishes: Wishes, settings: Settings, tuning: Tuning) -> None:
             )
         for note in notes:
             print(f"{wishes.source}: {note}", file=sys.stderr)
-        print(target)
+        if wishes.json:
+            done = {"source": wishes.source, "output": str(target), "method": wishes.method, "frames": written}
+            print(json.dumps({**done, "notes": notes}, indent=1))
+        else:
+            print(target)
     finally:
         source.close()
 

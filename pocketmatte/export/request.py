@@ -72,6 +72,9 @@ class Request:
             raise PocketmatteError(f"--batch {self.batch}: expected 1 or more")
         if self.calibrate is not None and not ("int8" in self.precisions or "edgetpu" in self.formats):
             raise PocketmatteError("--calibrate is for int8; add int8 to --precision")
+        inexact = {"dynamic", "int8"} & set(self.precisions)
+        if self.allow_drop is not None and not (inexact or "edgetpu" in self.formats):
+            raise PocketmatteError("--allow-drop is for dynamic and int8; add one to --precision")
 
     def jobs(self, name: str) -> tuple[list[Job], list[str]]:
         """The files for a model called ``name``, and a remark for every wish that a format cannot fulfil.

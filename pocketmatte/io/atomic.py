@@ -61,7 +61,7 @@ def check_destination(final: Path, force: bool) -> None:
 
 def already_there(final: Path) -> PocketmatteError:
     """The refusal to replace a file unasked."""
-    return PocketmatteError(f"{final} exists already: choose another name, or replace it with --force (force=True)")
+    return PocketmatteError(f"{final} exists already: choose another name, or replace it with force=True")
 
 
 def _publish(temporary: Path, final: Path, force: bool) -> None:

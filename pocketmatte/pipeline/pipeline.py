@@ -197,8 +197,7 @@ def _check(session: Session, spec: ModelSpec) -> None:
         )
     if spec.input.batch != 1:
         raise PocketmatteError(
-            f"{spec.name} takes {spec.input.batch} pictures at a time, a pipeline one: export it with --batch 1, or "
-            "run its file with pocketmatte.runtime.base.open_session"
+            f"{spec.name} takes {spec.input.batch} pictures at a time, a pipeline one: export it with --batch 1"
         )
 
 

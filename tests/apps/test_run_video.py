@@ -182,13 +182,40 @@ def test_an_interrupt_ends_at_once_and_leaves_nothing(tmp_path):
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate()
-    assert process.returncode != 0
+    assert process.returncode == 130
+    assert errors.splitlines()[-1].endswith(
+        "interrupted: nothing written; left out: " + str(tmp_path / "long-blur.mp4")
+    )
     assert "Traceback" not in errors
     assert [p.name for p in tmp_path.iterdir()] == ["long.mp4"]
 
 
+def test_an_interrupt_says_what_is_there_and_what_is_not(photo, tmp_path):
+    videos = [tmp_path / "in" / f"{n}.mp4" for n in "bcd"]
+    for path in videos:
+        path.parent.mkdir(exist_ok=True)
+        write_clip(path, list(range(300)), Fraction(1, 30), portrait)
+    photo.rename(tmp_path / "in" / "a.jpg")
+    command = [sys.executable, "-c", INTERRUPTED, "run", str(tmp_path / "in"), "--look", "blur", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        out = tmp_path / "in-blur"
+        while not (out.exists() and list(out.glob("a.png")) and list(out.glob(".*"))):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        printed, errors = process.communicate()
+    assert process.returncode == 130
+    assert "interrupted: 1 of 4 written; left out: " in errors
+    assert "b.mp4 and 2 more; the same command with --resume goes on" in errors
+    found = json.loads(printed)
+    assert (found["done"], found["interrupted"], found["failed"]) == (1, 3, 0)
+    assert [row["state"] for row in found["files"]] == ["done", *["interrupted"] * 3]
+    assert [p.name for p in out.iterdir()] == ["a.png"]
+
+
 # a shell may start background programs with the interrupt switched off
 INTERRUPTED = """
+import json
 import signal
 from pocketmatte.apps.cli import main
 signal.signal(signal.SIGINT, signal.default_int_handler)

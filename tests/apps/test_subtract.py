@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from pathlib import Path
 
@@ -62,6 +63,34 @@ def test_looks_and_the_scene_itself(clip: Path, tmp_path: Path) -> None:
     assert np.abs(read_image(plate).image.astype(int) - room()).mean() < 3
 
 
+def test_result_as_a_document_and_over_a_picture(clip: Path, tmp_path: Path) -> None:
+    wall, out = tmp_path / "wall.png", tmp_path / "out.mp4"
+    write_image(wall, np.full((8, 8, 3), (255, 0, 0), np.uint8))
+    options = ("--learn", EMPTY, "--look", f"image:{wall}", "--fit", "tile", "--preset", "sepia", "--json")
+    found = json.loads(call("--source", clip, "-o", out, *options))
+    notes = found.pop("notes")
+    assert all(isinstance(note, str) for note in notes)
+    assert found == {"source": str(clip), "output": str(out), "method": "difference", "frames": EMPTY + WITH}
+    red, green, blue = frames_of(out)[0].image.mean((0, 1))
+    assert red > green > blue > 20  # sepia: the wall has no blue of its own
+
+
+@pytest.mark.parametrize(
+    ("given", "option"),
+    [
+        (("--method", "hybrid", "--no-shadows"), "--no-shadows"),
+        (("--method", "original", "--gap", "0.1"), "--gap"),
+        (("--method", "mog2", "--plate", "empty.png"), "--plate"),
+        (("--plate", "empty.png", "--statistic", "mean"), "--statistic"),
+        (("--model", "portrait-lite0"), "--model"),
+        (("--fit", "tile"), "--fit"),
+    ],
+)
+def test_options_of_other_methods_are_refused(tmp_path: Path, given: tuple[str, ...], option: str) -> None:
+    with pytest.raises(PocketmatteError, match=f"{option} has no effect here: it goes with "):
+        call("--source", "gone.mp4", "-o", tmp_path / "out.mp4", *given)
+
+
 def test_photo_of_the_empty_scene(clip: Path, tmp_path: Path) -> None:
     photo, out = tmp_path / "empty.png", tmp_path / "out.mp4"
     write_image(photo, room())
@@ -99,7 +128,7 @@ def test_a_scene_that_was_not_empty_is_noticed(clip: Path, tmp_path: Path) -> No
 def test_nothing_is_overwritten(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     out.write_bytes(b"mine")
-    with pytest.raises(PocketmatteError, match="--force"):
+    with pytest.raises(PocketmatteError, match="force=True"):
         call("--source", clip, "-o", out)
     assert out.read_bytes() == b"mine"
     with pytest.raises(PocketmatteError):

@@ -106,7 +106,7 @@ def test_pixels_that_are_not_contiguous(tmp_path: Path) -> None:
         ("cut.gif", False, r"cannot write a picture named cut\.gif: expected \.png"),
         ("cut", False, r"cannot write a picture named cut"),
         ("folder.png", True, "is a folder"),
-        ("there.png", True, "exists already: choose another name, or replace it with --force"),
+        ("there.png", True, "exists already: choose another name, or replace it with force=True"),
         ("dead-link.png", True, "exists already"),
         ("file/cut.png", True, "file is a file, expected a folder"),
         ("file/deeper/cut.png", True, "file is a file, expected a folder"),

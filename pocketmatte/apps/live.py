@@ -25,6 +25,7 @@ from pocketmatte.io.stream_sink import StreamSink
 from pocketmatte.io.window import Window
 from pocketmatte.pipeline.governor import Governor
 from pocketmatte.pipeline.ladder import Ladder, rungs_of
+from pocketmatte.pipeline.lag import LagWatch
 from pocketmatte.pipeline.pipeline import Pipeline, Seen
 from pocketmatte.pipeline.scheduler import Mode, Paired, schedule
 from pocketmatte.pipeline.still import StillWatch
@@ -93,6 +94,7 @@ class Show(Speaker):
         self.governor = Governor(len(rungs) if mode != "exact" else 1, float(1 / source.rate))
         self.ladder = Ladder(pipelines, rungs, lambda: self.governor.rung)
         self.steps: list[str] = []
+        self.lag = LagWatch()
         if share:
             for pipeline in pipelines:
                 pipeline.still = StillWatch()
@@ -171,6 +173,11 @@ class Show(Speaker):
         now = time.perf_counter()
         self.meter.stage("write", now - written)
         self._last = picture
+        if self.mode == "live" and self.lag.note(self._age(pair)):
+            self._say(
+                f"masks are {self.lag.mean:.1f} frames behind the picture on average: --mode synced shows every "
+                "picture with its own mask, fewer per second"
+            )
         step = self.governor.note(max(now - started, self.meter.mean("look")))
         if step is not None:
             rungs = self.ladder.rungs
@@ -179,6 +186,12 @@ class Show(Speaker):
                 f"{1e3 * step.budget:.0f} ms"
             )
             self._say(self.steps[-1])
+
+    def _age(self, pair: Paired[Seen]) -> int:
+        """By how many frames the mask shown is older than the picture. One kept because nothing moves is not old."""
+        if pair.seen is None:
+            return 0
+        return min(pair.frame.index - pair.seen.index, pair.lag + self.ladder.rung.cadence - 1)
 
     def _write(self, address: str, sink: Sink, picture: Frame) -> None:
         """A sink that fails is given up; the others go on."""
@@ -194,6 +207,8 @@ class Show(Speaker):
 
     def _status(self) -> None:
         extra = f"filter {self.controls.filter_name}" + ("  REC" if self.recording is not None else "")
+        if self.lag.trailing:
+            extra += f"  masks {self.lag.mean:.1f} frames behind"
         lines = self.meter.lines(self.mode, self.ladder.rung.name, extra)
         lines += [stream.status.line() for stream in self.streams]
         for sink in self.sinks.values():
@@ -248,7 +263,7 @@ class Show(Speaker):
         figures = {"state": state, "mode": self.mode, **self.meter.summary(), "skipped": self.ladder.skipped}
         if self.wishes.json:
             streams = [asdict(stream.status) for stream in self.streams]
-            more = {"steps": self.steps, "failures": self.failures, "streams": streams}
+            more = {"steps": self.steps, "trailing": self.lag.told, "failures": self.failures, "streams": streams}
             print(json.dumps({**figures, **more}, indent=1))
         else:
             frames = f"{self.meter.frames} frames, {self.meter.lost} lost, {self.meter.rate:.1f} fps"

@@ -261,6 +261,16 @@ def test_while_nobody_looks_nothing_is_inferred(mode, capsys):
     assert sink.numbers == []
 
 
+def test_masks_that_trail_are_told_once_with_the_mode_that_helps(capsys):
+    slow, _, _ = show(NumberedCamera(90, Fraction(30)), "live", {"a": Shown()}, delay=0.08)
+    said = capsys.readouterr().err
+    assert slow.lag.told
+    assert said.count("frames behind the picture on average: --mode synced shows every picture with its own mask") == 1
+    paired, _, _ = show(NumberedCamera(90, Fraction(30)), "synced", {"a": Shown()}, delay=0.08)
+    assert not paired.lag.told
+    assert "--mode synced" not in capsys.readouterr().err
+
+
 def test_a_slow_network_steps_down_visibly(capsys):
     sink = Shown()
     run, code, _ = show(NumberedCamera(70, Fraction(25)), "live", {"a": sink}, delay=0.08)

@@ -99,10 +99,10 @@ def test_every_refusal_has_the_form_of_the_service(serving, portrait: bytes) -> 
         answers = {
             "no_key": client.post(ROUTE, files={"image_file": portrait}),
             "missing_source": client.post(ROUTE, headers=key, data={"size": "auto"}),
-            "not_found": client.post("/v1.0/account", headers=key),
+            "wrong_method": client.post("/v1.0/account", headers=key),
             "unusable": client.post(ROUTE, headers=key, files={"image_file": b"no picture"}),
         }
-    assert [answer.status_code for answer in answers.values()] == [401, 400, 404, 400]
+    assert [answer.status_code for answer in answers.values()] == [401, 400, 405, 400]
     for code, answer in answers.items():
         (error,) = answer.json()["errors"]
         assert error["code"] == code

@@ -6,6 +6,9 @@ camera, network, composition on a colour. Quality: intersection over union at on
 fourth frame of the clips as a single picture, without help from the frames before; the control calls the mean truth of
 the clip the answer. Needs ``npm ci`` in clients/web, Chromium and the playwright package; ``--onnx`` is the same model
 as ``pocketmatte export`` makes it. Rows say how loaded the machine was, and are marked ``busy`` when too much so.
+With ``--engines`` only those are measured, and the other rows of the file stay. The two WebGPU rows compare the mask
+that stays on the graphics card with the mask read back, on an adapter that Chromium emulates: what they say of speed
+holds for that emulation alone. Each frame takes seconds there.
 """
 
 from __future__ import annotations
@@ -38,10 +41,20 @@ from pocketmatte.zoo.find import default_model, find_model
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from playwright.sync_api import Page, Playwright
+
 WEB = Path(__file__).parents[1] / "clients" / "web"
 CLIPS = ("webcam_a_room", "webcam_a_object")
 SIZE = (480, 640)
-ENGINES = ("litert", "litert-1-thread", "onnxruntime", "mediapipe", "mediapipe-landscape")
+WEBGPU = ("webgpu-read-back", "webgpu-stays")
+ENGINES = ("litert", "litert-1-thread", "onnxruntime", "mediapipe", "mediapipe-landscape", *WEBGPU)
+# SwiftShader for WebGPU and for Chromium's own drawing: only then may a worker have a WebGPU canvas.
+CARD = [
+    "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--use-angle=vulkan", "--enable-features=Vulkan",
+    "--disable-vulkan-surface", "--ignore-gpu-blocklist", "--disable-gpu-watchdog",
+]  # fmt: skip
+ICD = Path("/usr/lib/chromium/vk_swiftshader_icd.json")
+COMPARED = 4  # frames, at seconds each
 
 
 def parse() -> argparse.Namespace:
@@ -55,6 +68,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--frames", type=int, default=32, help="of each clip, for the quality")
     parser.add_argument("--cores", default="0,1", help="processors that the browser may use")
     parser.add_argument("--chromium", default="/usr/bin/chromium")
+    parser.add_argument("--icd", type=Path, default=ICD, help="SwiftShader of that Chromium")
+    parser.add_argument("--engines", default=",".join(ENGINES), help="only these; others keep their rows")
     parser.add_argument("--out", type=Path, default=Path("results/web.json"))
     return parser.parse_args()
 
@@ -128,15 +143,61 @@ def overlap(found: Alpha, truth: Alpha) -> float:
     return np.count_nonzero(a & b) / union if union else 1.0
 
 
+@contextmanager
+def page_of(playwright: Playwright, address: str, camera: Path, args: argparse.Namespace, card: bool) -> Iterator[Page]:
+    """The benchmark's page in a fresh browser: no engine runs on the leavings of another."""
+    browser = playwright.chromium.launch(
+        executable_path=args.chromium,
+        args=["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
+              f"--use-file-for-fake-video-capture={camera}", *(CARD if card else ["--enable-unsafe-swiftshader"])],
+        env={**os.environ, **({"VK_ICD_FILENAMES": str(args.icd)} if card else {})},
+    )  # fmt: skip
+    page = browser.new_page()
+    page.set_default_timeout(600_000)
+    page.goto(address)
+    page.wait_for_function("window.open_")
+    yield page
+    browser.close()
+
+
+def speed(page: Page, args: argparse.Namespace, cores: int) -> dict[str, Any]:
+    """Frames per second and the network's milliseconds of the engine that the page has opened."""
+    before = os.getloadavg()[0]  # of the minute before, in which this browser has only begun
+    runs = [page.evaluate("s => live(s)", args.seconds) for _ in range(args.repeat)]
+    network = np.concatenate([run["network"] for run in runs])
+    fps = sorted(run["fps"] for run in runs)
+    return {
+        "fps": round(fps[len(fps) // 2], 2), "fps_low": round(fps[0], 2), "fps_high": round(fps[-1], 2),
+        "network_ms": round(float(np.median(network)), 2), "network_ms_min": round(float(network.min()), 2),
+        "load": round(before, 2), "busy": before > 1.5 * cores,
+    }  # fmt: skip
+
+
+def quality(page: Page, clips: list[tuple[str, list[tuple[UInt8Image, Alpha]]]], count: int) -> dict[str, float]:
+    """Mean overlap with the truth of each clip's first frames, one by one."""
+    found: dict[str, float] = {}
+    for number, (clip, frames) in enumerate(clips):
+        scores = []
+        for index, (_, truth) in enumerate(frames[:count]):
+            answer = page.evaluate("a => still(a)", f"{number}-{index}.png")
+            alpha = np.array(answer["alpha"], np.float32).reshape(answer["height"], answer["width"]) / 255
+            scores.append(overlap(resize(alpha, SIZE), truth))
+        found[clip] = round(float(np.mean(scores)), 4)
+    return found
+
+
 def main() -> None:
-    """Measure all engines and write the result."""
+    """Measure the engines and write the result."""
     from playwright.sync_api import sync_playwright
 
     args = parse()
+    wanted = args.engines.split(",")
     os.sched_setaffinity(0, {int(core) for core in args.cores.split(",")})
     cores = len(args.cores.split(","))
     clips = read_clips(args.data, 4)
-    rows: list[dict[str, Any]] = []
+    kept = json.loads(args.out.read_text()) if args.out.exists() else {}
+    rows: dict[str, dict[str, Any]] = {row["engine"]: row for row in kept.get("rows", [])}
+    card: dict[str, Any] = kept.get("webgpu", {})
     with tempfile.TemporaryDirectory() as temporary:
         folder, camera = Path(temporary) / "site", Path(temporary) / "camera.y4m"
         make_site(folder, args.model, args.onnx)
@@ -145,51 +206,36 @@ def main() -> None:
             for index, (image, _) in enumerate(frames[: args.frames]):
                 cv2.imwrite(str(folder / f"{number}-{index}.png"), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
         with serving(folder) as address, sync_playwright() as playwright:
-            for engine in ENGINES:
+            for engine in (name for name in ENGINES if name in wanted and name not in WEBGPU):
                 if engine == "onnxruntime" and args.onnx is None:
                     continue
-                # A fresh browser each: no engine runs on the leavings of another.
-                browser = playwright.chromium.launch(
-                    executable_path=args.chromium,
-                    args=["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
-                          f"--use-file-for-fake-video-capture={camera}", "--enable-unsafe-swiftshader"],
-                )  # fmt: skip
-                page = browser.new_page()
-                page.set_default_timeout(600_000)
-                page.goto(address)
-                page.wait_for_function("window.open_")
-                name, threads = (engine.partition("-")[0], 1) if engine.endswith("-1-thread") else (engine, cores)
-                page.evaluate("a => open_(...a)", [name, "model/spec.json", "model.onnx", threads])
-                quality: dict[str, float] = {}
-                for number, (clip, frames) in enumerate(clips):
-                    scores = []
-                    for index, (_, truth) in enumerate(frames[: args.frames]):
-                        answer = page.evaluate("a => still(a)", f"{number}-{index}.png")
-                        alpha = np.array(answer["alpha"], np.float32).reshape(answer["height"], answer["width"]) / 255
-                        scores.append(overlap(resize(alpha, SIZE), truth))
-                    quality[clip] = round(float(np.mean(scores)), 4)
-                before = os.getloadavg()[0]  # of the minute before, in which this browser has only begun
-                runs = [page.evaluate("s => live(s)", args.seconds) for _ in range(args.repeat)]
-                browser.close()
-                network = np.concatenate([run["network"] for run in runs])
-                fps = sorted(run["fps"] for run in runs)
-                row = {
-                    "engine": engine,
-                    "model": engine if engine.startswith("mediapipe") else args.model,
-                    "fps": round(fps[len(fps) // 2], 2), "fps_low": round(fps[0], 2), "fps_high": round(fps[-1], 2),
-                    "network_ms": round(float(np.median(network)), 2), "network_ms_min": round(float(network.min()), 2),
-                    "iou": quality, "load": round(before, 2), "busy": before > 1.5 * cores,
-                }  # fmt: skip
-                rows.append(row)
-                print(json.dumps(row), file=sys.stderr, flush=True)
+                with page_of(playwright, address, camera, args, card=False) as page:
+                    single = engine.endswith("-1-thread")
+                    name, threads = (engine.partition("-")[0], 1) if single else (engine, cores)
+                    page.evaluate("a => open_(...a)", [name, "model/spec.json", "model.onnx", threads])
+                    iou = quality(page, clips, args.frames)
+                    model = engine if engine.startswith("mediapipe") else args.model
+                    rows[engine] = {"engine": engine, "model": model, **speed(page, args, cores), "iou": iou}
+                print(json.dumps(rows[engine]), file=sys.stderr, flush=True)
+            for engine in (name for name in WEBGPU if name in wanted):
+                with page_of(playwright, address, camera, args, card=True) as page:
+                    page.evaluate("a => open_(...a)", [engine, "model/spec.json", "", 1])
+                    card[engine] = {"model": args.model, **speed(page, args, cores)}
+                    if engine == WEBGPU[-1]:
+                        info = page.evaluate("navigator.gpu.requestAdapter().then(a => a.info.architecture)")
+                        names = [f"0-{index}.png" for index in range(COMPARED)]
+                        differ = page.evaluate("a => compare(...a)", ["model/spec.json", names])
+                        card |= {"adapter": f"{info}, emulated by the processor", "frames": COMPARED, "differ": differ}
+                print(json.dumps(card), file=sys.stderr, flush=True)
     control = {}
     for name, frames in clips:
         mean = np.mean([truth for _, truth in frames], axis=0)
         control[name] = round(float(np.mean([overlap(mean, truth) for _, truth in frames[: args.frames]])), 4)
     document = {
-        "what": "headless Chromium, camera 640x480, Canvas 2D composition on a colour",
+        "what": "headless Chromium, camera 640x480, composition on a colour by Canvas 2D; webgpu: by WebGL2 and WebGPU",
         "cores": cores, "date": date.today().isoformat(),
-        "frames": args.frames, "seconds": args.seconds, "repeat": args.repeat, "rows": rows, "control_iou": control,
+        "frames": args.frames, "seconds": args.seconds, "repeat": args.repeat,
+        "rows": [rows[engine] for engine in ENGINES if engine in rows], "webgpu": card, "control_iou": control,
     }  # fmt: skip
     args.out.write_text(json.dumps(document, indent=1) + "\n")
 

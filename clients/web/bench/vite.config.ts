@@ -9,5 +9,5 @@ export default defineConfig({
   base: "./",
   publicDir: false,
   build: { outDir: process.env.WEB_OUT, emptyOutDir: true, target: "es2022", modulePreload: false },
-  worker: { format: "iife", rollupOptions: { output: { entryFileNames: "worker.js" } } },
+  worker: { format: "iife", rollupOptions: { output: { entryFileNames: "[name].js" } } },
 });

@@ -30,8 +30,10 @@ function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
 async function check(): Promise<void> {
   const site = await readSite();
   const engine = new Engine();
-  const best = await bestPlacement(new URLSearchParams(location.search));
-  for (const { name, spec: address } of site.models) {
+  const query = new URLSearchParams(location.search);
+  const best = await bestPlacement(query);
+  const only = query.get("model"); // `?model=NAME` for one alone
+  for (const { name, spec: address } of site.models.filter((model) => !only || model.name === only)) {
     const url = absolute(address);
     const spec = parseSpec(await (await fetch(url)).text(), url);
     if (!spec.golden) continue;
@@ -39,7 +41,7 @@ async function check(): Promise<void> {
     const [height, width] = vectors.image.shape;
     const rgba = new Uint8ClampedArray(height * width * 4).fill(255);
     for (let i = 0; i < height * width; i++) rgba.set(vectors.image.data.slice(3 * i, 3 * i + 3), 4 * i);
-    const loaded = await engine.ask({ kind: "load", engine: ENGINE, model: url, harmonizer: null, ...best });
+    const loaded = await engine.ask({ kind: "load", engine: ENGINE, model: url, harmonizer: null, compose: false, ...best });
     const { alpha, tensor } = await engine.ask({ kind: "check", model: url, image: { data: rgba, width, height } });
     const result = {
       name, ...loaded.placement, values: alpha,

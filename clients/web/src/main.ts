@@ -89,7 +89,7 @@ document.addEventListener("keydown", (event) => {
 setInterval(() => {
   const { times } = app.loop;
   byId("stats").textContent = times
-    ? `${times.fps.toFixed(1)} fps  ${app.placement}, ${app.stage.renderer.name}\n` +
+    ? `${times.fps.toFixed(1)} fps  ${app.placement}, ${app.stage.drawnBy}\n` +
       `capture ${times.capture.toFixed(1)}  prepare ${times.preprocess.toFixed(1)}  network ${times.network.toFixed(1)}  ` +
       `steady ${times.temporal.toFixed(1)}  compose ${times.compose.toFixed(1)} ms`
     : "";

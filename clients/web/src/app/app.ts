@@ -2,15 +2,17 @@
 
 import { encodePng } from "../effects/png";
 import { Engine } from "../engine/client";
+import type { Placement } from "../engine/litert";
+import type { Matted } from "../engine/protocol";
 import { ENGINE, type Site, absolute, bestPlacement, readSite } from "../engine/site";
-import type { Backdrop, LookKind, Scene } from "../render/scene";
+import type { Backdrop, Drawing, LookKind, Scene } from "../render/scene";
 import { type PaintedBackdrop, ownBackdrop, painted } from "./backdrops";
 import { Camera, type Facing } from "./camera";
 import { byId } from "./dom";
-import { Loop } from "./loop";
+import { type Live, Loop } from "./loop";
 import { type Container, Recorder, save } from "./recorder";
 import { DEFAULTS, FILTERS, type FilterKind, LOOKS, type Settings, nextOf } from "./settings";
-import { type Matted, Stage } from "./stage";
+import { Stage } from "./stage";
 
 const STILL_SIDE = 4096;
 
@@ -24,6 +26,8 @@ export class App {
   readonly stage: Stage;
   site: Site | null = null;
   placement = "";
+  private composes = false;
+  private accelerator = "";
   private image: Backdrop = this.backdrops[0];
   private clip: Backdrop = this.backdrops[3];
   private still: Matted | null = null;
@@ -61,10 +65,20 @@ export class App {
     this.say(`Loading ${model.name}…`);
     const harmonizer = this.site.harmonizer && absolute(this.site.harmonizer);
     const best = await bestPlacement(this.query);
-    const { placement } = await this.engine.ask({ kind: "load", engine: ENGINE, model: absolute(model.spec), harmonizer, ...best });
-    this.placement = `${model.name}, ${placement.accelerator}${placement.threads > 1 ? ` × ${placement.threads}` : ""}`;
+    const compose = !["2d", "webgl"].includes(this.query.get("renderer") ?? "");
+    const answer = await this.engine.ask({
+      kind: "load", engine: ENGINE, model: absolute(model.spec), harmonizer, compose, ...best,
+    });
+    this.composes = answer.composes;
+    this.stage.forget();
+    this.runsOn(model.name, answer.placement);
     this.say(`${model.name} is ready.`);
     if (this.still) await this.matteStill(this.still.frame);
+  }
+
+  private runsOn(name: string, { accelerator, threads }: Placement): void {
+    this.placement = `${name}, ${accelerator}${threads > 1 ? ` × ${threads}` : ""}`;
+    this.accelerator = accelerator;
   }
 
   async openCamera(facing: Facing = this.camera.facing): Promise<void> {
@@ -84,7 +98,7 @@ export class App {
       this.say("The camera has stopped.");
     });
     this.setMirrored(facing === "user");
-    void this.attempt(() => this.loop.start((matted) => this.show(matted, true)));
+    void this.attempt(() => this.loop.start(this.order, (live) => this.showLive(live)));
   }
 
   setMirrored(mirrored: boolean): void {
@@ -132,6 +146,20 @@ export class App {
     const chosen = this.settings.look === "video" ? this.clip : this.image;
     if ("at" in chosen) (chosen as PaintedBackdrop).at(performance.now() / 1000);
     return chosen;
+  }
+
+  private order = async (): Promise<Drawing | null> =>
+    this.composes && !this.wanted ? this.stage.drawing(this.settings, this.backdrop()) : null;
+
+  private async showLive(live: Live): Promise<void> {
+    if (this.accelerator === "webgpu" && live.placement.accelerator === "wasm") {
+      this.composes = false;
+      this.runsOn(this.placement.split(",")[0], live.placement);
+      this.say("The graphics card was lost; the network goes on without it.");
+    }
+    if (!("picture" in live)) return this.show(live, true);
+    this.stage.draw(live.picture);
+    this.shown = true;
   }
 
   private async show(matted: Matted, live: boolean): Promise<void> {

@@ -1,8 +1,9 @@
 /** The live loop: one frame in the worker while the one before is drawn; what is shown always fits its own matte. */
 
 import type { Engine } from "../engine/client";
+import type { Drawn, Matted } from "../engine/protocol";
+import type { Drawing } from "../render/scene";
 import type { Camera } from "./camera";
-import type { Matted } from "./stage";
 
 export interface Times {
   capture: number;
@@ -12,6 +13,9 @@ export interface Times {
   compose: number;
   fps: number;
 }
+
+export type Live = Matted | Drawn;
+const release = (live: Live): void => ("picture" in live ? live.picture : live.frame).close();
 
 export class Loop {
   /** Moving averages, milliseconds per stage and frames per second. */
@@ -30,12 +34,15 @@ export class Loop {
     this.times = null;
   }
 
-  /** Runs until `stop` or an error, which it throws. */
-  async start(show: (matted: Matted) => Promise<void>): Promise<void> {
+  /**
+   * Runs until `stop` or an error, which it throws. `order` says what the worker shall draw, or null where the page
+   * draws and needs the matte.
+   */
+  async start(order: () => Promise<Drawing | null>, show: (live: Live) => Promise<void>): Promise<void> {
     const run = (this.run = performance.now());
     await this.engine.ask({ kind: "reset" });
     this.last = performance.now();
-    let waiting: Promise<[Matted, number]> | null = null;
+    let waiting: Promise<[Live, number]> | null = null;
     try {
       while (this.run === run) {
         await this.camera.nextFrame();
@@ -43,24 +50,32 @@ export class Loop {
         const started = performance.now();
         const frame = await createImageBitmap(this.camera.video);
         const capture = performance.now() - started;
-        const next = this.engine.ask({ kind: "see", frame, live: true }, [frame]).then((m): [Matted, number] => [m, capture]);
+        const drawing = await order();
+        const asked: Promise<Live> = drawing ? this.draw(frame, drawing) : this.engine.ask({ kind: "see", frame, live: true }, [frame]);
+        const next = asked.then((live): [Live, number] => [live, capture]);
         next.catch(() => undefined); // heard when it is awaited
         if (waiting) await this.finish(waiting, show, run);
         waiting = next;
       }
     } finally {
-      waiting?.then(([matted]) => matted.frame.close(), () => undefined);
+      waiting?.then(([live]) => release(live), () => undefined);
     }
   }
 
-  private async finish(waiting: Promise<[Matted, number]>, show: (matted: Matted) => Promise<void>, run: number): Promise<void> {
-    const [matted, capture] = await waiting;
-    if (this.run !== run) return matted.frame.close();
+  private draw(frame: ImageBitmap, drawing: Drawing): Promise<Live> {
+    const picture = drawing.backdrop?.picture;
+    return this.engine.ask({ kind: "draw", frame, drawing }, picture ? [frame, picture] : [frame]);
+  }
+
+  private async finish(waiting: Promise<[Live, number]>, show: (live: Live) => Promise<void>, run: number): Promise<void> {
+    const [live, capture] = await waiting;
+    if (this.run !== run) return release(live);
     const started = performance.now();
-    await show(matted);
+    await show(live);
     const now = performance.now();
-    matted.frame.close();
-    const seen: Times = { capture, ...matted.times, compose: now - started, fps: 1000 / (now - this.last) };
+    release(live);
+    const compose = now - started + ("picture" in live ? live.times.compose : 0);
+    const seen: Times = { capture, ...live.times, compose, fps: 1000 / (now - this.last) };
     this.last = now;
     const before = this.times;
     this.times = before ? mapTimes(seen, (key, value) => before[key] * 0.9 + value * 0.1) : seen;

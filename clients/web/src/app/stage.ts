@@ -5,13 +5,12 @@ import type { Recolour } from "../effects/recolour";
 import { seamless } from "../effects/seamless";
 import { colourTransfer } from "../effects/transfer";
 import type { Engine } from "../engine/client";
-import type { Answers } from "../engine/protocol";
+import type { Matted } from "../engine/protocol";
 import { Canvas2DRenderer } from "../render/canvas2d";
-import { type Backdrop, type Renderer, type Scene, cover } from "../render/scene";
+import { type Backdrop, type Drawing, type Renderer, type Scene, cover } from "../render/scene";
 import { WebGLRenderer } from "../render/webgl";
 import { type FilterKind, type Settings, edgeOf } from "./settings";
 
-export type Matted = Answers["see"];
 const PAST = 0.9;
 
 export class Stage {
@@ -20,6 +19,9 @@ export class Stage {
   private readonly context: CanvasRenderingContext2D;
   private readonly scratch = document.createElement("canvas");
   private transform: Float32Array | null = null;
+  private sent: { backdrop: Backdrop; version: number } | null = null;
+  /** What has drawn last. */
+  drawnBy = "";
 
   constructor(readonly canvas: HTMLCanvasElement, private readonly engine: Engine, changed: (text: string) => void, wanted: string | null) {
     this.context = canvas.getContext("2d")!;
@@ -100,10 +102,36 @@ export class Stage {
     return rgb;
   }
 
-  draw(scene: Scene): void {
-    const { width, height } = scene.frame;
+  /** What the worker shall draw by itself; null where the picture's colours are to change, which needs the matte here. */
+  async drawing(settings: Settings, backdrop: Backdrop): Promise<Drawing | null> {
+    const { look, filter, color, blur, mirrored } = settings;
+    if (!["alpha", "smoothstep"].includes(filter) && look !== "none" && look !== "transparent") return null;
+    const drawing: Drawing = { look, color, blur, mirrored, edge: edgeOf(settings), backdrop: null };
+    if (look === "image" || look === "video") {
+      const { source, width, height, version } = backdrop;
+      const known = this.sent?.backdrop === backdrop && this.sent.version === version;
+      drawing.backdrop = { picture: known ? null : await createImageBitmap(source), width, height };
+      this.sent = { backdrop, version };
+    }
+    return drawing;
+  }
+
+  /** The worker starts anew: it knows no backdrop. */
+  forget(): void {
+    this.sent = null;
+  }
+
+  /** Draw a scene, or show what the worker has drawn. */
+  draw(what: Scene | ImageBitmap): void {
+    const picture = what instanceof ImageBitmap ? what : null;
+    const { width, height } = what instanceof ImageBitmap ? what : what.frame;
     if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
-    this.renderer.draw(scene, this.context);
+    if (picture) {
+      this.context.setTransform(1, 0, 0, 1, 0, 0);
+      this.context.clearRect(0, 0, width, height);
+      this.context.drawImage(picture, 0, 0);
+    } else this.renderer.draw(what as Scene, this.context);
+    this.drawnBy = picture ? "WebGPU" : this.renderer.name;
     this.canvas.classList.remove("empty");
   }
 

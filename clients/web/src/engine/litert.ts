@@ -1,10 +1,13 @@
 /** LiteRT.js behind a small interface. Runs in a classic worker: the engine's loader needs `importScripts`. */
 
-import { type CompiledModel, Tensor, getDefaultEnvironment, loadAndCompile, loadLiteRt } from "@litertjs/core";
+import {
+  type CompiledModel, Tensor, TensorBufferType, getDefaultEnvironment, loadAndCompile, loadLiteRt,
+} from "@litertjs/core";
 import { expandHalf } from "./half";
 
 export type Accelerator = "wasm" | "webgpu";
-export type Feeds = Record<string, Float32Array>;
+export type Feeds = Record<string, Float32Array | Tensor>;
+export type { Tensor };
 
 export interface Placement {
   accelerator: Accelerator;
@@ -68,23 +71,45 @@ export class Session {
     return [...found.shape];
   }
 
-  async run(feeds: Feeds): Promise<Feeds> {
+  /**
+   * Tensors of an earlier run may be fed again where they lie, and stay alive. Whoever asks deletes the answers.
+   */
+  async run(feeds: Feeds): Promise<Record<string, Tensor>> {
     const inputs: Record<string, Tensor> = {};
+    const own: Tensor[] = [];
     for (const [name, values] of Object.entries(feeds)) {
-      const tensor = new Tensor(values, this.shape(name));
-      inputs[name] = this.placement.accelerator === "webgpu" ? await tensor.moveTo("webgpu") : tensor;
+      if (values instanceof Float32Array) {
+        const tensor = new Tensor(values, this.shape(name));
+        own.push((inputs[name] = this.placement.accelerator === "webgpu" ? await tensor.moveTo("webgpu") : tensor));
+      } else inputs[name] = values;
     }
-    const outputs = await this.model.run(inputs);
-    const result: Feeds = {};
-    for (const [name, tensor] of Object.entries(outputs)) {
-      result[name] = Float32Array.from((await tensor.data()) as Float32Array);
-      tensor.delete();
+    try {
+      return await this.model.run(inputs);
+    } finally {
+      for (const tensor of own) tensor.delete();
     }
-    for (const tensor of Object.values(inputs)) tensor.delete();
-    return result;
+  }
+
+  /** One output as numbers, the tensors deleted. */
+  async answer(feeds: Feeds, name: string): Promise<Float32Array> {
+    const outputs = await this.run(feeds);
+    const values = await read(outputs[name]);
+    for (const tensor of Object.values(outputs)) tensor.delete();
+    return values;
   }
 
   close(): void {
     this.model.delete();
   }
 }
+
+/** A copy of a tensor's numbers, from the graphics card if they are there. */
+export const read = (tensor: Tensor): Promise<Float32Array> => tensor.data() as Promise<Float32Array>;
+
+/** The tensor's own buffer on the graphics card, plain floats in the order of its shape; null when it is elsewhere. */
+export function bufferOf(tensor: Tensor): GPUBuffer | null {
+  return tensor.bufferType === TensorBufferType.WEB_GPU_BUFFER_PACKED ? tensor.toGpuBuffer() : null;
+}
+
+/** The graphics card that networks run on, once the engine is loaded. */
+export const graphicsCard = (): GPUDevice | null => getDefaultEnvironment().webGpuDevice;

@@ -7,10 +7,10 @@ import { resize } from "./resize";
 
 const CUT = 0.3;
 const COARSE = 16;
-const PAST = 0.8;
+export const PAST = 0.8;
 const NOISE = 1.5;
 const TOLERANCE = 3;
-const DOUBT = 0.3;
+export const DOUBT = 0.3;
 // A Gaussian of one cell in 256ths; sums are rounded to whole grey levels.
 const KERNEL = Float32Array.from([14, 62, 104, 62, 14], (v) => v / 256);
 
@@ -37,24 +37,31 @@ export class Temporal {
     return change / coarse.length / Math.max(spread, spreadBefore, 8) > 2 * CUT;
   }
 
+  /** How far each cell shows what it showed in the frame before, 0..1; null for the first frame. */
+  stillness(guide: Uint8Array, height: number, width: number): Float32Array | null {
+    const before = this.guide;
+    this.guide = guide;
+    if (!before || before.length !== guide.length) return null;
+    const still = blur(difference(guide, before, height * width), height, width);
+    const limit = TOLERANCE * Math.max(NOISE, sampledMedian(still, height, width));
+    for (let i = 0; i < still.length; i++) still[i] = 1 / (1 + (still[i] / limit) ** 4);
+    return still;
+  }
+
   /** The mask of this frame, made to agree with the ones before. */
   steady(alpha: Float32Array, guide: Uint8Array, height: number, width: number): Float32Array {
     const past = this.alpha;
-    const before = this.guide;
+    const still = this.stillness(guide, height, width);
     let result = alpha;
-    if (past && before && past.length === alpha.length) {
-      const change = blur(difference(guide, before, alpha.length), height, width);
-      const limit = TOLERANCE * Math.max(NOISE, sampledMedian(change, height, width));
+    if (past && still) {
       result = new Float32Array(alpha.length);
       for (let i = 0; i < alpha.length; i++) {
-        const still = 1 / (1 + (change[i] / limit) ** 4);
         const sure = DOUBT + (1 - DOUBT) * Math.abs(2 * alpha[i] - 1);
         const wasSure = DOUBT + (1 - DOUBT) * Math.abs(2 * past[i] - 1);
-        result[i] = alpha[i] + PAST * still * Math.min(1, wasSure / sure) * (past[i] - alpha[i]);
+        result[i] = alpha[i] + PAST * still[i] * Math.min(1, wasSure / sure) * (past[i] - alpha[i]);
       }
     }
     this.alpha = result;
-    this.guide = guide;
     return result;
   }
 }

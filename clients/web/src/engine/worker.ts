@@ -1,15 +1,21 @@
 /** The worker: networks and pre-processing away from the page, so that buttons answer while a frame is worked on. */
 
-import { type Accelerator, loadEngine } from "./litert";
+import { CardRenderer } from "../render/webgpu";
+import { CardMask } from "./card";
+import { graphicsCard, loadEngine } from "./litert";
 import { type Loaded, Matter, loadModel } from "./matter";
-import type { Numbered, Reply, Request } from "./protocol";
+import type { Drawn, Matted, Numbered, Reply, Request } from "./protocol";
 import type { Pixels } from "./tensors";
 
+type Load = Extract<Request, { kind: "load" }>;
+
+let loaded: Load | null = null;
 let matter: Matter | null = null;
-let harmonizerUrl: string | null = null;
 let harmonizer: Promise<Loaded> | null = null;
-let accelerator: Accelerator = "wasm";
 let canvas: OffscreenCanvas | null = null;
+/** Mask and renderer on the graphics card that the network runs on. */
+let card: { mask: CardMask; renderer: CardRenderer } | null = null;
+let lost = false;
 
 function pixels(frame: ImageBitmap): Pixels {
   const { width, height } = frame;
@@ -19,32 +25,82 @@ function pixels(frame: ImageBitmap): Pixels {
   return { data: context.getImageData(0, 0, width, height).data, width, height };
 }
 
+async function load(request: Load): Promise<Matter> {
+  await loadEngine(request.engine, request.threads);
+  if (request.accelerator === "webgpu" && !loaded) void graphicsCard()?.lost.then(() => { lost = true; });
+  const next = await loadModel(request.model, lost ? "wasm" : request.accelerator);
+  const composes = request.compose && next.session.placement.accelerator === "webgpu";
+  card = composes ? (card ?? (await openCard())) : null;
+  matter?.close();
+  loaded = request;
+  return (matter = new Matter(next, card?.mask));
+}
+
+async function openCard(): Promise<typeof card> {
+  const device = graphicsCard();
+  try {
+    return device && { renderer: await CardRenderer.create(device), mask: new CardMask(device) };
+  } catch (error) {
+    console.warn("the mask does not stay on the graphics card:", error);
+    return null;
+  }
+}
+
+/** Do something with a frame; when the graphics card was lost meanwhile, once more without it. */
+async function tried<T>(action: (matter: Matter) => Promise<T>): Promise<T> {
+  if (!matter || !loaded) throw new Error("no model is loaded");
+  const onCard = matter.placement.accelerator === "webgpu";
+  try {
+    const result = await action(matter);
+    if (!onCard || !lost) return result;
+  } catch (error) {
+    // An error of the card may be told before the loss of the card is.
+    await new Promise((resolve) => setTimeout(resolve));
+    if (!onCard || !lost) throw error;
+  }
+  return action(await load(loaded));
+}
+
+async function see(frame: ImageBitmap, live: boolean): Promise<[Matted, Transferable[]]> {
+  const seen = await tried((matter) => matter.see(pixels(frame), live));
+  // The guide stays here for the next frame: a copy travels.
+  const guide = seen.guide.slice();
+  const alpha = seen.alpha.slice();
+  return [{ ...seen, guide, alpha, frame, placement: matter!.placement }, [frame, guide.buffer, alpha.buffer]];
+}
+
+async function draw({ frame, drawing }: Extract<Request, { kind: "draw" }>): Promise<[Drawn | Matted, Transferable[]]> {
+  const drawn = await tried(async (matter): Promise<Drawn | null> => {
+    if (!card) return null;
+    const { guide, times } = await matter.seeOnCard(pixels(frame));
+    const start = performance.now();
+    const picture = card.renderer.draw(frame, card.mask, guide, drawing);
+    await card.mask.device.queue.onSubmittedWorkDone();
+    return { picture, times: { ...times, compose: performance.now() - start }, placement: matter.placement };
+  });
+  if (!drawn) return see(frame, true);
+  frame.close();
+  return [drawn, [drawn.picture]];
+}
+
 async function answer(request: Request): Promise<[unknown, Transferable[]]> {
   switch (request.kind) {
     case "load": {
-      await loadEngine(request.engine, request.threads);
-      accelerator = request.accelerator;
-      const next = await Matter.load(request.model, accelerator);
-      matter?.close();
-      matter = next;
-      harmonizerUrl = request.harmonizer;
-      return [{ name: matter.spec.name, placement: matter.placement }, []];
+      const { spec, placement } = await load(request);
+      return [{ name: spec.name, placement, composes: card !== null }, []];
     }
-    case "see": {
-      if (!matter) throw new Error("no model is loaded");
-      const seen = await matter.see(pixels(request.frame), request.live);
-      // The guide stays here for the next frame: a copy travels.
-      return [{ ...seen, guide: seen.guide.slice(), alpha: seen.alpha.slice(), frame: request.frame }, [request.frame]];
-    }
+    case "see":
+      return see(request.frame, request.live);
+    case "draw":
+      return draw(request);
     case "harmonize": {
-      if (!harmonizerUrl) throw new Error("this site has no harmonizer");
-      harmonizer ??= loadModel(harmonizerUrl, "wasm");
+      if (!loaded?.harmonizer) throw new Error("this site has no harmonizer");
+      harmonizer ??= loadModel(loaded.harmonizer, "wasm");
       const { spec, session } = await harmonizer;
-      const outputs = await session.run({ [spec.input.name]: request.composite });
-      return [outputs[spec.output.name], []];
+      return [await session.answer({ [spec.input.name]: request.composite }, spec.output.name), []];
     }
     case "check": {
-      const model = await Matter.load(request.model, accelerator);
+      const model = new Matter(await loadModel(request.model, loaded?.accelerator ?? "wasm"));
       const { alpha, tensor } = await model.infer(request.image);
       model.close();
       return [{ alpha, tensor }, []];

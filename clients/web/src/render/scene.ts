@@ -31,6 +31,12 @@ export interface Scene {
   mirrored: boolean;
 }
 
+/** What the worker is asked to draw when the mask stays on the graphics card. */
+export interface Drawing extends Pick<Scene, "look" | "color" | "blur" | "edge" | "mirrored"> {
+  /** `picture` is null where the one sent before still holds. */
+  backdrop: { picture: ImageBitmap | null; width: number; height: number } | null;
+}
+
 export interface Renderer {
   readonly name: string;
   /** Draw the scene on a 2D canvas of the frame's size. */
@@ -41,7 +47,7 @@ export interface Renderer {
 }
 
 /** The part of a backdrop that covers a frame: x, y, width, height in its pixels. */
-export function cover(backdrop: Backdrop, width: number, height: number): [number, number, number, number] {
+export function cover(backdrop: { width: number; height: number }, width: number, height: number): [number, number, number, number] {
   const scale = Math.min(backdrop.width / width, backdrop.height / height);
   const [w, h] = [width * scale, height * scale];
   return [(backdrop.width - w) / 2, (backdrop.height - h) / 2, w, h];

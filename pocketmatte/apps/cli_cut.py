@@ -246,7 +246,7 @@ def subtract(
         preset=parse_preset(preset),
     )
     wishes = Wishes(source, output, method, learn, statistic, plate, faces, frames, show_plate, layout, force, json)
-    subtract_scene(wishes, settings, Tuning(threshold, gap, adapt, only_largest, shadows))
+    raise typer.Exit(subtract_scene(wishes, settings, Tuning(threshold, gap, adapt, only_largest, shadows)))
 
 
 def _check_look(context: typer.Context, look: Look, *exempt: str) -> None:

@@ -56,11 +56,12 @@ class Wishes:
     json: bool = False
 
 
-def subtract(wishes: Wishes, settings: Settings, tuning: Tuning) -> None:
+def subtract(wishes: Wishes, settings: Settings, tuning: Tuning) -> int:
     """Read the source, cut out whoever was not in the empty scene, write a video.
 
     A file is read from its start again once the scene is learned, so the output has every frame. A camera's first
-    frames teach and are not written. Raises :class:`PocketmatteError`, leaving nothing half-written.
+    frames teach and are not written. Ctrl-C ends a camera, which keeps what was written, and gives a file up. The exit
+    code. Raises :class:`PocketmatteError`, leaving nothing half-written.
     """
     is_file = scheme_of(wishes.source, SOURCES) == FILE
     path = Path(wishes.source.removeprefix("file:"))
@@ -103,9 +104,13 @@ def subtract(wishes: Wishes, settings: Settings, tuning: Tuning) -> None:
             target, source.size, timing, alpha=settings.look.transparent, layout=wishes.layout, force=wishes.force
         ) as sink:
             written = 0
-            for picture, pts in ahead(rendered()):
-                sink.write(picture, pts)
-                written += 1
+            try:
+                for picture, pts in ahead(rendered()):
+                    sink.write(picture, pts)
+                    written += 1
+            except KeyboardInterrupt:
+                if is_file or not written:
+                    raise
             if not written:
                 raise PocketmatteError(f"{wishes.source} ended while the empty scene was learned: lower --learn")
         notes = [*source.notes, *sink.notes]
@@ -120,6 +125,10 @@ def subtract(wishes: Wishes, settings: Settings, tuning: Tuning) -> None:
             print(json.dumps({**done, "notes": notes}, indent=1))
         else:
             print(target)
+        return 0
+    except KeyboardInterrupt:
+        print(f"pocketmatte: interrupted: nothing written; left out: {target}", file=sys.stderr)
+        return 130
     finally:
         source.close()
 

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +20,13 @@ from pocketmatte.io.video_source import VideoSource
 from tests.background.scenes import HEIGHT, WIDTH, person, room, with_noise
 
 EMPTY, WITH = 20, 10
+# a shell may start background programs with the interrupt switched off
+INTERRUPTED = """
+import signal
+from pocketmatte.apps.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +157,27 @@ def test_nothing_is_overwritten(clip: Path, tmp_path: Path) -> None:
             "--show-plate",
             tmp_path / "p.png",
         )
+
+
+@pytest.mark.parametrize(("kind", "code"), [("clip:", 0), ("", 130)])
+def test_an_interrupt_keeps_what_a_camera_gave_and_nothing_of_a_file(tmp_path: Path, kind: str, code: int) -> None:
+    long, out = tmp_path / "long.mp4", tmp_path / "out.mp4"
+    picture = np.random.default_rng(1).integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)  # noise: the file grows at once
+    with VideoSink(long, Size(HEIGHT, WIDTH), rate=Fraction(50)) as sink:
+        for k in range(800):
+            sink.write(np.roll(picture, k, 1), Fraction(k, 50))
+    command = [sys.executable, "-c", INTERRUPTED, "subtract", "--source", f"{kind}{long}", "-o", str(out)]
+    with subprocess.Popen([*command, "--learn", "3", "--look", "blur:0"], stderr=subprocess.PIPE, text=True) as program:
+        while not any(part.stat().st_size > 500 for part in tmp_path.glob(".pocketmatte-*")):
+            assert program.poll() is None
+            time.sleep(0.05)
+        program.send_signal(signal.SIGINT)
+        _, said = program.communicate(timeout=60)
+    assert program.returncode == code, said
+    assert "Traceback" not in said
+    assert not list(tmp_path.glob(".pocketmatte-*"))
+    if code:
+        assert f"interrupted: nothing written; left out: {out}" in said
+        assert not out.exists()
+    else:
+        assert 1 <= len(frames_of(out)) < 800

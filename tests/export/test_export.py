@@ -274,6 +274,7 @@ def test_nothing_is_overwritten_without_force(still):
         ({"size": Size(30, 48)}, "both sides must be multiples of 8, e.g. 32x48"),
         ({"batch": 0}, "--batch 0"),
         ({"calibrate": Path("x"), "precisions": ("fp32",)}, "--calibrate is for int8"),
+        ({"allow_drop": 0.01, "precisions": ("fp16",)}, "--allow-drop is for dynamic and int8"),
     ],
 )
 def test_impossible_wishes_are_refused_before_any_work(tmp_path, change, message):

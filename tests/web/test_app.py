@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 
+from pocketmatte.apps.site import site_files
 from pocketmatte.io.video_source import VideoSource
 from tests.web.clip import ASTRONAUT, SIZE, STRIPES, frames
 from tests.web.page import choose, next_frames, pixels, start_camera
@@ -249,6 +251,36 @@ def test_model_and_resolution_pickers(open_app: Callable[..., Page]) -> None:
     page.click("#camera")
     page.wait_for_function("app.loop.times !== null")
     page.wait_for_function("document.getElementById('stats').textContent.includes('fps')")
+
+
+def test_picker_offers_what_the_site_lists_and_switches(open_app: Callable[..., Page], truth: np.ndarray) -> None:
+    """A model for single pictures, its video twin with a state, and back, while the camera runs."""
+    listed = json.loads(site_files()["models.json"])["models"]
+    video = next(model["name"] for model in listed if model["name"].endswith("-video"))
+    page = open_app("?renderer=2d")
+    offered = page.evaluate("[...document.getElementById('model').options].map(o => [o.value, o.title])")
+    assert offered == [[model["name"], model["summary"]] for model in listed]
+    assert page.input_value("#model") == page.evaluate("app.model") == listed[0]["name"]
+    start_camera(page)
+    page.uncheck("#mirror")
+    choose(page, "looks", "color")
+    for name in (video, video.removesuffix("-video")):
+        page.select_option("#model", name)
+        page.wait_for_function(f"document.getElementById('status').textContent === '{name} is ready.'")
+        assert page.evaluate("app.placement").startswith(f"{name}, wasm")
+        next_frames(page, 4)
+        shown = pixels(page, OUTSIDE + INSIDE)
+        assert all(near(p, GREEN, 3) for p in shown[:3]), shown
+        assert all(near(p, truth[y, x]) for p, (x, y) in zip(shown[3:], INSIDE, strict=True)), shown
+    page.evaluate(
+        "name => { app.site.models.push({ name, summary: '', spec: 'models/none/spec.json' });"
+        " document.getElementById('model').append(new Option(name, name)); }",
+        "none",
+    )
+    page.select_option("#model", "none")
+    page.wait_for_function("document.getElementById('status').textContent.includes('could not be loaded (404)')")
+    assert page.input_value("#model") == name
+    next_frames(page)
 
 
 @pytest.mark.parametrize("viewport", [(390, 844), (844, 390), (1280, 800)])

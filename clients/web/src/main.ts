@@ -68,8 +68,10 @@ input("color", (value) => {
 });
 byId("mirror").addEventListener("change", (event) => app.setMirrored((event.target as HTMLInputElement).checked));
 byId("resolution").addEventListener("change", () => app.camera.running && void app.attempt(() => app.openCamera()));
-byId<HTMLSelectElement>("model").addEventListener("change", (event) => {
-  void app.attempt(() => app.loadModel((event.target as HTMLSelectElement).value));
+const models = byId<HTMLSelectElement>("model");
+models.addEventListener("change", () => {
+  // A model that cannot be opened leaves the one before at work.
+  void app.attempt(() => app.loadModel(models.value)).then(() => { models.value = app.model; });
 });
 
 const keys: Record<string, () => unknown> = {
@@ -95,9 +97,7 @@ setInterval(() => {
     : "";
 }, 500);
 
-void app.attempt(async () => {
-  await app.loadModel();
-  const select = byId<HTMLSelectElement>("model");
-  for (const { name, summary } of app.site!.models) select.append(Object.assign(new Option(name, name), { title: summary }));
-});
+void app.attempt(() => app.loadModel().finally(() => {
+  for (const { name, summary } of app.site?.models ?? []) models.append(Object.assign(new Option(name, name), { title: summary }));
+}));
 if ("serviceWorker" in navigator && !import.meta.env.DEV) void navigator.serviceWorker.register("./sw.js");

@@ -25,6 +25,8 @@ export class App {
   readonly recorder = new Recorder();
   readonly stage: Stage;
   site: Site | null = null;
+  /** Name of the model at work. */
+  model = "";
   placement = "";
   private composes = false;
   private accelerator = "";
@@ -55,8 +57,10 @@ export class App {
   }
 
   loadModel(name?: string): Promise<void> {
-    this.loading = this.load(name);
-    return this.loading;
+    const loading = this.load(name);
+    // With a model at work cameras and photos still open when another cannot be loaded.
+    this.loading = this.model ? loading.catch(() => undefined) : loading;
+    return loading;
   }
 
   private async load(name?: string): Promise<void> {
@@ -71,13 +75,14 @@ export class App {
     });
     this.composes = answer.composes;
     this.stage.forget();
-    this.runsOn(model.name, answer.placement);
+    this.model = model.name;
+    this.runsOn(answer.placement);
     this.say(`${model.name} is ready.`);
     if (this.still) await this.matteStill(this.still.frame);
   }
 
-  private runsOn(name: string, { accelerator, threads }: Placement): void {
-    this.placement = `${name}, ${accelerator}${threads > 1 ? ` × ${threads}` : ""}`;
+  private runsOn({ accelerator, threads }: Placement): void {
+    this.placement = `${this.model}, ${accelerator}${threads > 1 ? ` × ${threads}` : ""}`;
     this.accelerator = accelerator;
   }
 
@@ -154,7 +159,7 @@ export class App {
   private async showLive(live: Live): Promise<void> {
     if (this.accelerator === "webgpu" && live.placement.accelerator === "wasm") {
       this.composes = false;
-      this.runsOn(this.placement.split(",")[0], live.placement);
+      this.runsOn(live.placement);
       this.say("The graphics card was lost; the network goes on without it.");
     }
     if (!("picture" in live)) return this.show(live, true);

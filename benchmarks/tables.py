@@ -16,6 +16,7 @@ from benchmarks.pages import ROOT, Tables, filled, write_or_check
 
 TABLES: Tables = {
     "web": speed.web,
+    "web-card": speed.web_card,
     "subtract": scores.subtract,
     "serve": speed.serve,
     "accuracy": scores.accuracy,

@@ -111,6 +111,22 @@ def web() -> str:
     return grid(["engine", "frames per second", "network, median ms", "min ms", "IoU room", "IoU object"], body)
 
 
+def web_card() -> str:
+    """The mask on the graphics card and read back, on an emulated adapter."""
+    card = json.loads((RESULTS / "web.json").read_text())["webgpu"]
+    differ = card["differ"]
+    ways = (
+        ("webgpu-read-back", "read back, composed by WebGL2"),
+        ("webgpu-stays", "stays on the card, composed by WebGPU"),
+    )
+    body = [[words, f"{card[name]['fps']:.2f} frames per second"] for name, words in ways]
+    body += [
+        ["masks differ, at most", f"{differ['alpha'] * 255:.1g} of 255"],
+        ["pictures differ, at most / mean", f"{differ['picture']:.0f} / {differ['pictureMean']:.3f} of 255"],
+    ]
+    return grid(["the mask", "found"], body)
+
+
 def transfer() -> str:
     """The micro-models of the GPU-transfer study."""
     body = []

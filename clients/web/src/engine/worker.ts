@@ -78,7 +78,10 @@ async function draw({ frame, drawing }: Extract<Request, { kind: "draw" }>): Pro
     await card.mask.device.queue.onSubmittedWorkDone();
     return { picture, times: { ...times, compose: performance.now() - start }, placement: matter.placement };
   });
-  if (!drawn) return see(frame, true);
+  if (!drawn) {
+    drawing.backdrop?.picture?.close();
+    return see(frame, true);
+  }
   frame.close();
   return [drawn, [drawn.picture]];
 }

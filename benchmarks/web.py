@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from pocketmatte.apps.site import HEADERS, PAGE
+from pocketmatte.apps.site import HEADERS, site_files
 from pocketmatte.core import Alpha, UInt8Image
 from pocketmatte.evaluate.folders import list_frames
 from pocketmatte.evaluate.truth import read_truth, stored_as_ones
@@ -109,7 +109,6 @@ def make_site(folder: Path, model: str, onnx: Path | None) -> None:
     subprocess.run(build, cwd=WEB, env=environment, check=True)
     packages = WEB / "node_modules"
     links = {
-        "litert": PAGE / "litert",
         "ort": packages / "onnxruntime-web" / "dist",
         "mediapipe": packages / "@mediapipe" / "selfie_segmentation",
         "model": find_model(model)[0].folder,
@@ -117,6 +116,10 @@ def make_site(folder: Path, model: str, onnx: Path | None) -> None:
     for name, target in links.items():
         assert target is not None
         (folder / name).symlink_to(target.resolve())
+    (folder / "litert").mkdir()
+    for name, content in site_files().items():
+        if name.startswith("litert/"):
+            (folder / name).write_bytes(content if isinstance(content, bytes) else content.read_bytes())
     if onnx is not None:
         (folder / "model.onnx").symlink_to(onnx.resolve())
 

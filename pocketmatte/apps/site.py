@@ -5,8 +5,11 @@ Everything is same-origin and static, so any web server can offer it. ``HEADERS`
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
+import tarfile
+from functools import cache
 from pathlib import Path
 
 from pocketmatte.core import PocketmatteError
@@ -15,6 +18,7 @@ from pocketmatte.spec import ModelSpec, read_spec
 from pocketmatte.zoo.find import list_models
 
 PAGE = Path(__file__).parent / "web"
+ENGINES = "litert/engines.tar.xz"
 # Both together make a page cross-origin isolated; without that browsers hide SharedArrayBuffer, and with it threads.
 HEADERS = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
 
@@ -27,6 +31,8 @@ def site_files(extra: tuple[ModelSpec, ...] = ()) -> dict[str, Path | bytes]:
     files: dict[str, Path | bytes] = {
         path.relative_to(PAGE).as_posix(): path for path in sorted(PAGE.rglob("*")) if path.is_file()
     }
+    if files.pop(ENGINES, None):
+        files |= _engines(PAGE / ENGINES)
     listed = []
     for spec in (*list_models(), *extra):
         if any(f.format == "litert" for f in spec.files):
@@ -34,6 +40,17 @@ def site_files(extra: tuple[ModelSpec, ...] = ()) -> dict[str, Path | bytes]:
     site = {"models": listed, "harmonizer": _add(read_spec(SHIPPED), files)}
     files["models.json"] = (json.dumps(site, indent=1) + "\n").encode()
     return files
+
+
+@cache
+def _engines(archive: Path) -> dict[str, bytes]:
+    """The builds of the network engine one by one, as browsers ask for them: each with gzip.
+
+    In the package they lie in one archive, where the second build takes next to no room.
+    """
+    with tarfile.open(archive) as tar:
+        members = [(entry.name, tar.extractfile(entry)) for entry in tar if entry.isfile()]
+        return {f"litert/{name}.gz": gzip.compress(f.read(), 6, mtime=0) for name, f in members if f}
 
 
 def _add(spec: ModelSpec, files: dict[str, Path | bytes]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import re
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pocketmatte.apps.site import PAGE, site_files, write_site
+from pocketmatte.apps.site import ENGINES, PAGE, site_files, write_site
 from pocketmatte.core import PocketmatteError
 
 WEB = Path(__file__).parents[2] / "clients" / "web"
@@ -35,9 +36,9 @@ def test_page_is_as_built() -> None:
 
 
 def test_page_is_small() -> None:
-    """Two builds of the network engine, packed, are nearly all of it."""
+    """Two builds of the network engine, packed together, are nearly all of it."""
     sizes = {path: path.stat().st_size for path in PAGE.rglob("*") if path.is_file()}
-    assert sum(sizes.values()) < 6.6e6
+    assert sum(sizes.values()) < 3.3e6
     assert sum(size for path, size in sizes.items() if path.parent.name != "litert") < 150e3
 
 
@@ -64,6 +65,16 @@ def test_site_lists_models_with_all_their_files() -> None:
         folder = address.rpartition("/")[0]
         assert sha256(Path(str(files[f"{folder}/{weights['file']}"]))) == weights["sha256"]
         assert f"{folder}/{spec['golden']}" in files
+
+
+def test_site_offers_each_engine_alone() -> None:
+    files = site_files()
+    assert ENGINES not in files
+    for build in ("compat", "threaded"):
+        packed = files[f"litert/litert_wasm_{build}_internal.wasm.gz"]
+        assert isinstance(packed, bytes)
+        assert gzip.decompress(packed).startswith(b"\0asm")
+        assert f"litert/litert_wasm_{build}_internal.js" in files
 
 
 def test_site_is_written_into_a_new_folder_only(tmp_path: Path) -> None:

@@ -24,20 +24,25 @@ code{padding:.1rem .3rem}table{border-collapse:collapse}td,th{border:1px solid #
 
 
 class _Isolated(StaticFiles):
-    """The page's folder, and beside it the models, which lie elsewhere."""
+    """The page's folder, and beside it what lies elsewhere or has to be unpacked: models and network engines."""
 
     def __init__(self) -> None:
         super().__init__(directory=PAGE, html=True)
-        self._models = {name: content for name, content in site_files().items() if name.startswith("models")}
+        self._beside = {
+            name: content
+            for name, content in site_files().items()
+            if isinstance(content, bytes) or not content.is_relative_to(PAGE)
+        }
 
     async def get_response(self, path: str, scope: MutableMapping[str, Any]) -> Response:
-        content = self._models.get(path) if scope["method"] in ("GET", "HEAD") else None
+        content = self._beside.get(path) if scope["method"] in ("GET", "HEAD") else None
         if content is None:
             response = await super().get_response(path, scope)
         elif isinstance(content, Path):
             response = FileResponse(content, media_type="application/octet-stream")
         else:
-            response = Response(content, media_type="application/json")
+            kind = "application/json" if path.endswith(".json") else "application/octet-stream"
+            response = Response(content, media_type=kind)
         response.headers.update(HEADERS)
         response.headers["Cache-Control"] = "no-cache"  # revalidated by ETag; the service worker does the caching
         return response

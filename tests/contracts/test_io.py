@@ -81,7 +81,7 @@ def test_pictures_keep_every_pixel(tmp_path, suffix):
     again = read_image(path)
     assert np.array_equal(again.image, rgba[..., :3])
     assert np.array_equal(again.alpha, rgba[..., 3])
-    with pytest.raises(PocketmatteError, match="--force"):
+    with pytest.raises(PocketmatteError, match="force=True"):
         write_image(path, rgba)
 
 

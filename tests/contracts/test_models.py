@@ -108,7 +108,7 @@ def test_matching_tensors_of_another_network_are_named(tmp_path):
     save_weights(tmp_path / "small.pt", small.state_dict(), "matte-small", {}, {"name": "s"})
     matched = load_matching(base, tmp_path / "small.pt")
     assert "encoder.stem.0.conv.weight" in matched.loaded
-    assert "decode16.skip.0.weight" in matched.skipped
+    assert "decode8.skip.0.weight" in matched.skipped
     assert "skipped: " in str(matched)
     torch.save({"state": {"foreign": torch.zeros(1)}}, tmp_path / "foreign.pt")
     with pytest.raises(PocketmatteError, match="no tensor that fits"):

@@ -61,7 +61,7 @@ def test_odd_sizes_gain_a_line(tmp_path):
 def test_names_are_checked_and_files_kept(tmp_path):
     kept = tmp_path / "kept.mp4"
     kept.write_bytes(b"mine")
-    with pytest.raises(PocketmatteError, match="--force"):
+    with pytest.raises(PocketmatteError, match="force=True"):
         Recording(kept, SIZE, Fraction(25))
     with pytest.raises(PocketmatteError, match=r"ending in \.mp4 or \.mkv"):
         Recording(tmp_path / "out.gif", SIZE, Fraction(25))

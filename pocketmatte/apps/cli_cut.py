@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pocketmatte.apps.cli_options import AsJson, Device, Inputs, Model, Output, Runtime, Subject, Threads
+from pocketmatte.apps.cli_options import (
+    AsJson,
+    Device,
+    Inputs,
+    Model,
+    Output,
+    Runtime,
+    SameBlend,
+    SameFit,
+    SameForeground,
+    Subject,
+    Threads,
+)
 
 if TYPE_CHECKING:
     from pocketmatte.effects.looks import Look
@@ -122,9 +134,9 @@ def live(
     background: Annotated[
         list[Path] | None, typer.Option(help="Pictures, or folders of them, for the window's slider.")
     ] = None,
-    blend: Annotated[str, typer.Option(help="As in run.")] = "alpha",
-    fit: Annotated[Literal["cover", "contain", "stretch", "tile"], typer.Option(help="As in run.")] = "cover",
-    foreground: Annotated[Literal["fast", "ml", "none"], typer.Option(help="As in run.")] = "fast",
+    blend: SameBlend = "alpha",
+    fit: SameFit = "cover",
+    foreground: SameForeground = "fast",
     refine: Annotated[Literal["guided", "bilinear"], typer.Option(help="As in run.")] = "guided",
     temporal: Annotated[Literal["off", "cuts", "auto"], typer.Option(help="As in run.")] = "auto",
     folder: Annotated[Path, typer.Option(help="Where snapshots and recordings of the window go.")] = Path(),
@@ -209,10 +221,10 @@ def subtract(
     ] = None,
     model: Model = None,
     look: Annotated[str, typer.Option(help="As in run.")] = "color:#00FF00",
-    blend: Annotated[str, typer.Option(help="As in run.")] = "alpha",
-    fit: Annotated[Literal["cover", "contain", "stretch", "tile"], typer.Option(help="As in run.")] = "cover",
+    blend: SameBlend = "alpha",
+    fit: SameFit = "cover",
     preset: Annotated[str, typer.Option(help="As in run.")] = "none",
-    foreground: Annotated[Literal["fast", "ml", "none"], typer.Option(help="As in run.")] = "fast",
+    foreground: SameForeground = "fast",
     layout: Annotated[Literal["plain", "side-by-side"], typer.Option(help="As in run.")] = "plain",
     frames: Annotated[int | None, typer.Option(min=1, help="Stop after so many frames.")] = None,
     runtime: Runtime = "auto",

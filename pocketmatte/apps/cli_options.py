@@ -19,3 +19,7 @@ Subject = Annotated[
     Literal["all", "main"], typer.Option(help="Who is foreground: all people in front, or the main one only.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
+# What `run` explains, `live` and `subtract` offer too.
+SameBlend = Annotated[str, typer.Option(help="As in run.")]
+SameFit = Annotated[Literal["cover", "contain", "stretch", "tile"], typer.Option(help="As in run.")]
+SameForeground = Annotated[Literal["fast", "ml", "none"], typer.Option(help="As in run.")]

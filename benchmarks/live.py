@@ -24,12 +24,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pocketmatte.apps.jobs import Settings
+from pocketmatte.apps.jobs import Settings, open_pipeline
 from pocketmatte.apps.live_controls import Controls
 from pocketmatte.core import Frame, UInt8Image
 from pocketmatte.effects.looks import parse_look
 from pocketmatte.io.images import read_image
-from pocketmatte.pipeline.pipeline import load
 
 ASSETS = Path(__file__).parent.parent / "pocketmatte" / "assets"
 WARM = 10
@@ -47,9 +46,10 @@ def drifting(count: int, height: int = 720, width: int = 1280) -> list[UInt8Imag
 def measure(model: str, count: int) -> dict[str, Any]:
     """Median, least and spread of every stage in ms, and of the processor time of whole frames."""
     views = drifting(24)
-    controls = Controls(Settings(parse_look(f"image:{ASSETS / 'background.jpg'}"), model))
+    settings = Settings(parse_look(f"image:{ASSETS / 'background.jpg'}"), model, threads=1)
+    controls = Controls(settings)
     stages: dict[str, list[float]] = defaultdict(list)
-    with load(model, threads=1, temporal="auto") as pipeline:
+    with open_pipeline(settings) as pipeline:
         for number in range(count + WARM):
             frame = Frame(views[number % len(views)], Fraction(number, 30), number)
             wall, cpu = time.perf_counter(), time.process_time()

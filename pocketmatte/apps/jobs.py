@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from pocketmatte.core import Frame, Matte, PocketmatteError, UInt8Image
+from pocketmatte.core import Frame, PocketmatteError, UInt8Image
 from pocketmatte.effects.backdrop import FITS, ClipBackdrop, Fit, PictureBackdrop, read_depth
 from pocketmatte.effects.blend import Blend
 from pocketmatte.effects.looks import Look
@@ -54,16 +54,23 @@ class Settings:
         if self.fit not in FITS:
             raise PocketmatteError(f"unknown fit {self.fit!r}; known: {', '.join(FITS)}")
 
+    @property
+    def pipeline_foreground(self) -> Foreground:
+        """How the pipeline estimates the person's colours: not at all where the renderer does it while it draws, which
+        is faster, or where nobody sees them."""
+        drawn = self.look.has_background and self.foreground == "fast"
+        return self.foreground if self.look.needs_foreground and not drawn else "none"
+
 
 def open_pipeline(settings: Settings) -> Pipeline:
-    """A fresh pipeline. Foreground colours are estimated only for looks that leave the old background."""
+    """A fresh pipeline for what :func:`open_renderer` draws. Bare mattes come without foreground colours."""
     return load(
         settings.model,
         runtime=settings.runtime,
         device=settings.device,
         threads=settings.threads,
         refine=settings.refine,
-        foreground=settings.foreground if settings.look.needs_foreground else "none",
+        foreground=settings.pipeline_foreground,
         clean=settings.clean,
         temporal=settings.temporal,
         subject=settings.subject,
@@ -92,6 +99,7 @@ def open_renderer(settings: Settings) -> Renderer:
         preset=settings.preset,
         depth=read_depth(read_image(settings.depth).image) if settings.depth else None,
         harmonizer=harmonizer,
+        estimate=settings.foreground == "fast",
     )
 
 
@@ -122,7 +130,6 @@ def cut_image(loaded: LoadedImage, pipeline: Pipeline, renderer: Renderer) -> UI
     frame = Frame(loaded.image)
     matte = pipeline.step(frame)
     if loaded.alpha is not None:
-        matte = Matte(
-            matte.alpha * (loaded.alpha.astype(np.float32) * np.float32(1 / 255)), matte.foreground, matte.pts
-        )
+        matte = renderer.with_colours(frame.image, matte)
+        matte = replace(matte, alpha=matte.alpha * (loaded.alpha.astype(np.float32) * np.float32(1 / 255)))
     return renderer.draw(frame.image, matte)

@@ -88,9 +88,11 @@ class Controls:
 
     def draw(self, image: UInt8Image, matte: Matte) -> UInt8Image:
         """The finished picture uint8 RGB ``[H,W,3]``."""
+        renderer = self.renderer()
         if self.threshold > 0:
+            matte = renderer.with_colours(image, matte)
             matte = replace(matte, alpha=harden(matte.alpha, self.threshold))
-        picture = self.renderer().draw(image, matte)
+        picture = renderer.draw(image, matte)
         return np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
 
     def slide(self, name: str, value: float) -> None:

@@ -86,7 +86,7 @@ def _open_lanes(settings: Settings, count: int) -> Lanes:
         threads=settings.threads,
         temporal=settings.temporal,
         refine=settings.refine,
-        foreground=settings.foreground if settings.look.needs_foreground else "none",
+        foreground=settings.pipeline_foreground,
         clean=settings.clean,
         subject=settings.subject,
     )

@@ -28,7 +28,7 @@ from pocketmatte.io.live import FILE, SOURCES, open_source, scheme_of
 from pocketmatte.io.paths import Job
 from pocketmatte.io.video_sink import VideoSink
 from pocketmatte.io.video_source import VideoSource
-from pocketmatte.ops.foreground import estimate_foreground_fast, estimate_foreground_ml
+from pocketmatte.ops.foreground import estimate_foreground_ml
 from pocketmatte.pipeline.threads import ahead
 
 Method = Literal["difference", "hybrid", "mog2", "knn", "grabcut", "original"]
@@ -85,7 +85,7 @@ def subtract(wishes: Wishes, settings: Settings, tuning: Tuning) -> int:
         if wishes.show_plate is not None:
             _show(teacher.plate(), wishes)
         make_folder(target.parent)
-        colours = {"fast": estimate_foreground_fast, "ml": estimate_foreground_ml}.get(settings.foreground)
+        slow = settings.pipeline_foreground == "ml"  # the renderer does the fast way itself
 
         most = 0.0  # largest share of a frame that was anybody
 
@@ -95,7 +95,7 @@ def subtract(wishes: Wishes, settings: Settings, tuning: Tuning) -> int:
                 nonlocal most
                 alpha = masker(frame)
                 most = max(most, float(alpha.mean()))
-                own = colours(frame.image, alpha) if colours and settings.look.needs_foreground else None
+                own = estimate_foreground_ml(frame.image, alpha) if slow else None
                 picture = renderer.draw(frame.image, Matte(alpha, own, frame.pts))
                 yield np.stack([picture] * 3, axis=2) if picture.ndim == 2 else picture, frame.pts
 

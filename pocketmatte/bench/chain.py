@@ -32,13 +32,13 @@ class ChainStep:
     """One frame from pixels to the composite over a picture; decoding and encoding are not part of it.
 
     Frames of one size, in a circle; ``times`` gathers milliseconds per stage: what the pipeline tells, and
-    ``composite``.
+    ``composite``, the person's own colours included.
     """
 
     def __init__(self, subject: Subject, size: Size) -> None:
         self._pipeline = subject.pipeline
         self._frames = itertools.cycle([Frame(image, index=i) for i, image in enumerate(drifting_frames(size))])
-        self._renderer = Renderer(parse_look("image:background.jpg"), backdrop())
+        self._renderer = Renderer(parse_look("image:background.jpg"), backdrop(), estimate=subject.foreground == "fast")
         self.times: dict[str, list[float]] = defaultdict(list)
 
     def __call__(self) -> None:

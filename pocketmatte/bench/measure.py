@@ -147,7 +147,7 @@ def row(
     choice, placement = subject.choice, subject.pipeline.session.describe()
     pipeline = subject.pipeline
     steadied = "steadied in time" if pipeline.temporal else "frames on their own"
-    way = f"; refine {pipeline.refine}, foreground {pipeline.foreground}, {steadied}" if size else ""
+    way = f"; refine {pipeline.refine}, foreground {subject.foreground}, {steadied}" if size else ""
     return Row(
         shared.date,
         shared.commit,

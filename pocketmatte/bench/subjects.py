@@ -38,11 +38,12 @@ class Choice:
 
 @dataclass(frozen=True)
 class Subject:
-    """An open pipeline and how it came about."""
+    """An open pipeline and how it came about; ``foreground`` colours of the ``fast`` kind are found while drawing."""
 
     choice: Choice
     pipeline: Pipeline
     threads: int
+    foreground: Foreground = "none"
 
 
 def choose(models: Sequence[str], runtimes: Sequence[str]) -> list[Choice]:
@@ -107,8 +108,9 @@ def opened(
             session = open_session(choice.path, choice.runtime, device, threads)
             stack.callback(session.close)
             steadier = make_temporal(temporal)
-            pipeline = Pipeline(session, choice.spec, refine=refine, foreground=foreground, temporal=steadier)
-            subjects.append(Subject(choice, pipeline, threads))
+            own: Foreground = "none" if foreground == "fast" else foreground
+            pipeline = Pipeline(session, choice.spec, refine=refine, foreground=own, temporal=steadier)
+            subjects.append(Subject(choice, pipeline, threads, foreground))
         yield subjects
 
 

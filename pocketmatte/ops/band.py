@@ -41,8 +41,8 @@ class Band:
         """The pixels of a contiguous ``[H,W]`` or uint8 ``[H,W,3]`` picture: packed ``[k,1024]`` or ``[k,1024,3]``."""
         part = picture[self.rows]
         if part.ndim == 2:
-            return np.asarray(part.reshape(-1)[self.grid])
-        pixels = np.ascontiguousarray(part).reshape(-1).view(_PIXEL)[self.grid]
+            return np.asarray(np.take(part.reshape(-1), self.grid))
+        pixels = np.take(np.ascontiguousarray(part).reshape(-1).view(_PIXEL), self.grid)
         return pixels.view(np.uint8).reshape(*self.grid.shape, 3)
 
     def put_alpha(self, alpha: Alpha, values: Array) -> None:
@@ -61,8 +61,8 @@ class Band:
         """
         y = self.grid // np.int32(self.width)
         x = self.grid - y * np.int32(self.width)
-        y_map = ((np.arange(self.rows.start, self.rows.stop) + 0.5) * scale[0] - 0.5).astype(np.float32)[y]
-        x_map = ((np.arange(self.width) + 0.5) * scale[1] - 0.5).astype(np.float32)[x]
+        y_map = y.astype(np.float32) * np.float32(scale[0]) + np.float32((self.rows.start + 0.5) * scale[0] - 0.5)
+        x_map = x.astype(np.float32) * np.float32(scale[1]) + np.float32(0.5 * scale[1] - 0.5)
         border = cv2.BORDER_REPLICATE
         return [cv2.split(cv2.remap(p, x_map, y_map, cv2.INTER_LINEAR, borderMode=border)) for p in pictures]
 

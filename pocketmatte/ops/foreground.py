@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pocketmatte.core import Alpha, UInt8Image
-from pocketmatte.ops.band import output, to_levels, unsure
+from pocketmatte.ops.band import Band, output, to_levels, unsure
 from pocketmatte.ops.resize import halve, unhalve
 
 Array = npt.NDArray[Any]
@@ -39,9 +39,33 @@ def estimate_foreground_fast(image: UInt8Image, alpha: Alpha, *, out: UInt8Image
     picture without any foreground gives black.
     """
     image, alpha = _check(image, alpha)
-    times = max(0, (max(alpha.shape) // _FAST_SIDE).bit_length() - 1)
-    small, levels = halve(image, times), halve(to_levels(alpha), times)
-    return _finish(image, alpha, _pull_push(small, levels), _pull_push(small, 255 - levels), times, out)
+    return _finish(image, alpha, *_gather(image, to_levels(alpha)), out)
+
+
+def recompose(image: UInt8Image, alpha: Alpha, background: UInt8Image, *, out: UInt8Image | None = None) -> UInt8Image:
+    """The person of a picture on a new background in one go: ``image`` and ``background`` uint8 ``[H,W,3]``, ``alpha``
+    float32 ``[H,W]`` in 0..1 -> uint8 ``[H,W,3]``.
+
+    What :func:`estimate_foreground_fast` and :func:`~pocketmatte.ops.composite.composite` give together, within 2
+    levels (nothing is rounded in between) and cheaper: colours are worked out only where both sides show. ``out``
+    receives the result (it may be ``background``).
+    """
+    image, alpha = _check(image, alpha)
+    background = _check(background, alpha)[0]
+    levels = to_levels(alpha)
+    foreground, old, times = _gather(image, levels)
+    result = output(out, image.shape, np.uint8)
+    mixed = []
+    for band in unsure(levels):
+        new = cv2.split(band.take(background))
+        share, planes = _correct(band, image, alpha, foreground - old, old, times)
+        mixed.append((band, [n + share * (np.clip(f, 0, 255, out=f) - n) for f, n in zip(planes, new, strict=True)]))
+    if out is not background:
+        np.copyto(result, background)
+    cv2.copyTo(image, levels, result)
+    for band, planes in mixed:
+        band.put_colours(result, planes)
+    return result
 
 
 def estimate_foreground_ml(image: UInt8Image, alpha: Alpha, *, out: UInt8Image | None = None) -> UInt8Image:
@@ -73,6 +97,13 @@ def estimate_foreground(image: UInt8Image, alpha: Alpha, radius: int = 90) -> UI
         background = cv2.blur(background * (1 - a), (side, side)) / (1 - share + 1e-5)
         foreground = np.clip(near + a * (picture - a * near - (1 - a) * background), 0, 255)
     return (foreground + 0.5).astype(np.uint8)
+
+
+def _gather(image: UInt8Image, levels: npt.NDArray[np.uint8]) -> tuple[Array, Array, int]:
+    """Colours of either side of a picture on a reduced one, both float32 ``[h,w,4]``, and how often it was halved."""
+    times = max(0, (max(levels.shape) // _FAST_SIDE).bit_length() - 1)
+    small, levels = halve(image, times), halve(levels, times)
+    return _pull_push(small, levels), _pull_push(small, 255 - levels), times
 
 
 def _pull_push(image: UInt8Image, levels: npt.NDArray[np.uint8]) -> Array:
@@ -143,15 +174,23 @@ def _finish(
     hidden = cv2.cvtColor(cv2.convertScaleAbs(foreground), cv2.COLOR_RGBA2RGB)
     unhalve(hidden, times, image.shape, out=result)
     cv2.copyTo(image, levels, result)  # mixed pixels are written below
-    difference, scale = foreground - background, 0.5**times
     for band in unsure(levels):
-        spread, behind = band.sample([difference, background], (scale, scale))
-        a = band.take(alpha)
-        gain = a / (a * a + (1 - a) * (1 - a) + np.float32(_CAUTION))
-        pixel = cv2.split(band.take(image))
-        planes = [b + d + gain * (p - b - a * d) for p, b, d in zip(pixel, behind, spread, strict=False)]
-        band.put_colours(result, planes)
+        band.put_colours(result, _correct(band, image, alpha, foreground - background, background, times)[1])
     return result
+
+
+def _correct(
+    band: Band, image: UInt8Image, alpha: Alpha, difference: Array, background: Array, times: int
+) -> tuple[Array, list[Array]]:
+    """Alpha and the person's colours in a band: those gathered, changed as little as explains the pixel.
+
+    ``difference`` of the gathered colours and ``background`` are ``times`` halved. Colours may leave 0..255.
+    """
+    spread, behind = band.sample([difference, background], (0.5**times, 0.5**times))
+    a = band.take(alpha)
+    gain = a / (a * a + (1 - a) * (1 - a) + np.float32(_CAUTION))
+    pixel = cv2.split(band.take(image))
+    return a, [b + d + gain * (p - b - a * d) for p, b, d in zip(pixel, behind, spread, strict=False)]
 
 
 def _check(image: UInt8Image, alpha: Alpha) -> tuple[UInt8Image, Alpha]:

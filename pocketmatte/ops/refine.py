@@ -112,8 +112,7 @@ def _fit(guide: UInt8Image, alpha: Alpha, wanted: Array, radius: int, eps: float
     Where the alpha of a window is constant, the slopes are 0 and the offset is that alpha. Windows round cells where
     uint8 ``wanted`` is 0 are left out.
     """
-    size = (2 * radius + 1, 2 * radius + 1)
-    window = np.ones(size, np.uint8)
+    window = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
     index = np.flatnonzero((cv2.dilate(alpha, window) - cv2.erode(alpha, window) > _SURE) & (wanted > 0))
     # r, g, b, alpha in one array: OpenCV is fastest on four channels
     joined = cv2.cvtColor(cv2.GaussianBlur(guide, (_GUIDE_SIDE, _GUIDE_SIDE), _GUIDE_BLUR), cv2.COLOR_RGB2RGBA).astype(
@@ -125,7 +124,7 @@ def _fit(guide: UInt8Image, alpha: Alpha, wanted: Array, radius: int, eps: float
     cv2.mixChannels([joined], [turned], [1, 0, 2, 1, 0, 2, 3, 3])  # g, b, r, alpha
     cv2.mixChannels([joined], [repeated], [3, 0, 3, 1, 3, 2, 3, 3])  # alpha, alpha, alpha, alpha
     mean, square, cross, with_alpha = (
-        np.ascontiguousarray(np.take(cv2.blur(x, size).reshape(-1, 4), index, axis=0).T)
+        np.ascontiguousarray(np.take(_window_mean(x, radius).reshape(-1, 4), index, axis=0).T)
         for x in (joined, cv2.multiply(joined, joined), cv2.multiply(joined, turned), cv2.multiply(joined, repeated))
     )
     variance = square - mean * mean
@@ -141,9 +140,16 @@ def _fit(guide: UInt8Image, alpha: Alpha, wanted: Array, radius: int, eps: float
     fitted, trusted = np.zeros((*alpha.shape, 4), np.float32), np.zeros(alpha.shape, np.float32)
     fitted.reshape(-1, 4)[index] = packed
     trusted.reshape(-1)[index] = trust
-    smooth = np.asarray(cv2.blur(fitted, size), np.float32)
-    smooth[..., 3] += (1 - cv2.blur(trusted, size)) * alpha
+    smooth = _window_mean(fitted, radius)
+    smooth[..., 3] += (1 - _window_mean(trusted, radius)) * alpha
     return smooth
+
+
+def _window_mean(values: Array, radius: int) -> Array:
+    """Mean of float32 ``[h,w]`` or ``[h,w,4]`` over each window. OpenCV's box filter sums in double and is slower."""
+    side = 2 * radius + 1
+    weights = np.full(side, 1 / side, np.float32)
+    return np.asarray(cv2.sepFilter2D(values, -1, weights, weights), np.float32)
 
 
 def _solve(variance: Array, covariance: Array, right: Array) -> Array:

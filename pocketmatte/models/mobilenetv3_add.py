@@ -7,10 +7,12 @@ channel is resized, which gives the same result: a 1x1 convolution commutes with
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 from torch import Tensor, nn
 
 from pocketmatte.models.blocks import upsample2
+from pocketmatte.models.lite0_transfer import V3_SOURCES, start_from_lite0
 from pocketmatte.models.mobilenet import MobileNet, mobilenet_v3_small_blocks, norm_act
 from pocketmatte.models.portrait_model import PortraitModel
 from pocketmatte.models.registry import register
@@ -47,6 +49,10 @@ class MobileNetV3Add(PortraitModel):
         widths = [DEEP, *encoder.skip_widths[:0:-1], 16]
         self.steps = nn.ModuleList(Transition(a, b) for a, b in pairwise(widths))
         self.head = nn.Conv2d(16, 1, 1)
+
+    def load_pretrained_encoder(self, path: Path | None = None) -> None:
+        """Start the encoder from ImageNet weights of Lite0 (:mod:`pocketmatte.models.lite0_transfer`)."""
+        start_from_lite0(self.encoder, V3_SOURCES, path)
 
     def look(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         y, skips = self.encoder(x)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from torch import Tensor, nn
 
 from pocketmatte.models.decoders import ConcatDecoder
+from pocketmatte.models.lite0_transfer import V3_SOURCES, start_from_lite0
 from pocketmatte.models.mobilenet import MobileNet, mobilenet_v3_small_blocks, norm_act
 from pocketmatte.models.portrait_model import PortraitModel
 from pocketmatte.models.registry import register
@@ -29,6 +31,10 @@ class MobileNetV3UNet(PortraitModel):
         self.last = nn.Sequential(nn.Conv2d(self.encoder.width, DEEP, 1, bias=False), *norm_act(DEEP))
         self.decoder = ConcatDecoder(DEEP, self.encoder.skip_widths[::-1], filters, decoder, dropout)
         self.head = nn.Conv2d(filters[-1], 1, 1)
+
+    def load_pretrained_encoder(self, path: Path | None = None) -> None:
+        """Start the encoder from ImageNet weights of Lite0 (:mod:`pocketmatte.models.lite0_transfer`)."""
+        start_from_lite0(self.encoder, V3_SOURCES, path)
 
     def look(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         y, skips = self.encoder(x)

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from pocketmatte.models.blocks import SamePadConv, upsample2
+from pocketmatte.models.lite0_transfer import V2_SOURCES, start_from_lite0
 from pocketmatte.models.mobilenet import Block, Bottleneck, mobilenet_v2_blocks, norm_act
 from pocketmatte.models.mobilenetv3_add import Transition
 from pocketmatte.models.portrait_model import PortraitModel, rounded
@@ -61,6 +63,10 @@ class PortraitNet(PortraitModel):
         self.mix = nn.ModuleList(Transition(a, b) for a, b in pairwise(steps))
         self.up = nn.ModuleList(Up(channels, decoder) for channels in steps[1:])
         self.head = nn.Conv2d(steps[-1], 1, 3, padding=1, bias=False)
+
+    def load_pretrained_encoder(self, path: Path | None = None) -> None:
+        """Start the encoder from ImageNet weights of Lite0 (:mod:`pocketmatte.models.lite0_transfer`)."""
+        start_from_lite0(self.encoder, V2_SOURCES, path)
 
     def look(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         skips = []

@@ -2,7 +2,9 @@
 per channel, dilated bottlenecks, no batch norm (512x512; 256 is four times cheaper).
 
 Deviations: the main path of the decoder is resized with half-pixel centres (the original aligned corners), and one
-logit leaves the last transposed convolution. ``act="relu"`` trains it with ReLU, for int8.
+logit leaves the last transposed convolution. It is trained with batch norms behind its dense convolutions, which learns
+several times faster; export folds them away, so the exported network has none, as published. ``act="relu"`` trains it
+with ReLU, for int8.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pocketmatte.core import PocketmatteError
-from pocketmatte.models.blocks import upsample2
+from pocketmatte.models.blocks import normed, start_small, upsample2
 from pocketmatte.models.decoders import Crop
 from pocketmatte.models.portrait_model import PortraitModel
 from pocketmatte.models.registry import register
@@ -39,22 +41,24 @@ class Bottleneck(nn.Module):
         self.pool = pool
         self.act = activation(cin, act)
         side = 2 if pool else 1
-        layers: list[nn.Module] = [nn.Conv2d(cin, inner, side, side), activation(inner, act)]
+        layers: list[nn.Module] = [*normed(nn.Conv2d(cin, inner, side, side, bias=False)), activation(inner, act)]
         if core.startswith("D"):
             space = int(core[1:])
-            layers.append(nn.Conv2d(inner, cout, 3, padding=space, dilation=space))
+            layers += normed(nn.Conv2d(inner, cout, 3, padding=space, dilation=space, bias=False))
             inner = cout
         else:
             kernel = int(core[1:] or 3)
             layers += [
                 nn.Conv2d(inner, inner, kernel, padding=kernel // 2, groups=inner, bias=False),
-                nn.Conv2d(inner, inner, 1),
+                *normed(nn.Conv2d(inner, inner, 1, bias=False)),
                 activation(inner, act),
-                nn.Conv2d(inner, inner, 3, padding=1, groups=inner),
+                *normed(nn.Conv2d(inner, inner, 3, padding=1, groups=inner, bias=False)),
             ]
-        layers += [activation(inner, act), nn.Conv2d(inner, cout, 1)]
+        layers += [activation(inner, act), *normed(nn.Conv2d(inner, cout, 1, bias=False))]
         self.branch = nn.Sequential(*layers)
-        self.widen = nn.Conv2d(cin, cout, 1) if cin != cout else nn.Identity()
+        start_small(self.branch)
+        widen = normed(nn.Conv2d(cin, cout, 1, bias=False)) if cin != cout else [nn.Identity()]
+        self.widen = nn.Sequential(*widen)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         active = self.act(x)
@@ -68,24 +72,25 @@ class UpBottleneck(nn.Module):
     def __init__(self, cin: int, first: int, cout: int, second: int, joined: int, act: str) -> None:
         super().__init__()
         self.act = activation(cin, act)
-        self.main = nn.Conv2d(cin, cout, 1)
+        self.main = nn.Sequential(*normed(nn.Conv2d(cin, cout, 1, bias=False)))
         self.branch = nn.Sequential(
-            nn.Conv2d(cin, first, 1),
+            *normed(nn.Conv2d(cin, first, 1, bias=False)),
             activation(first, act),
-            nn.ConvTranspose2d(first, 8, 3, 2),
+            *normed(nn.ConvTranspose2d(first, 8, 3, 2, bias=False)),
             Crop(),
             activation(8, act),
-            nn.Conv2d(8, cout, 1),
+            *normed(nn.Conv2d(8, cout, 1, bias=False)),
         )
         self.middle = activation(cout, act)
         self.mix = nn.Sequential(
-            nn.Conv2d(cout + joined, second, 1),
+            *normed(nn.Conv2d(cout + joined, second, 1, bias=False)),
             activation(second, act),
-            nn.Conv2d(second, second, 3, padding=1),
+            *normed(nn.Conv2d(second, second, 3, padding=1, bias=False)),
             activation(second, act),
-            nn.Conv2d(second, cout, 1),
+            *normed(nn.Conv2d(second, cout, 1, bias=False)),
         )
-        self.shortcut = nn.Conv2d(cout + joined, cout, 1) if joined else nn.Identity()
+        shortcut = normed(nn.Conv2d(cout + joined, cout, 1, bias=False)) if joined else [nn.Identity()]
+        self.shortcut = nn.Sequential(*shortcut)
 
     def forward(self, x: Tensor, pooled: Tensor, joined: Tensor | None) -> Tensor:
         x = self.act(x)
@@ -102,7 +107,11 @@ class SlimNet(PortraitModel):
     def __init__(self, width: float = 1.0, size: int = 512, act: str = "prelu", prior: bool = False) -> None:
         a, b, c = (round(n * width) for n in (32, 64, 128))
         super().__init__(size, fine=a, deep=c, prior=prior)
-        self.stem = nn.Sequential(nn.Conv2d(3 + prior, 8, 2, 2), activation(8, act), nn.Conv2d(8, a, 2, 2))
+        self.stem = nn.Sequential(
+            *normed(nn.Conv2d(3 + prior, 8, 2, 2, bias=False)),
+            activation(8, act),
+            *normed(nn.Conv2d(8, a, 2, 2, bias=False)),
+        )
         rows = [(a, 16, b, "S", True), (b, 16, b, "S", False), (b, 16, b, "S", False), (b, 32, c, "S", True)]
         rows += [(c, 16, c, "S", False)] * 4 + [(c, 16, c, "S", True)]
         rows += [(c, 8, c, core, False) for core in TRUNK] + [(c, 4, c, "D1", False)]
@@ -113,7 +122,10 @@ class SlimNet(PortraitModel):
         self.up64 = UpBottleneck(c, 8, b, 4, b, act)
         self.up128 = UpBottleneck(b, 4, a, 4, 0, act)
         self.head = nn.Sequential(
-            activation(a, act), nn.ConvTranspose2d(a, 8, 2, 2), activation(8, act), nn.ConvTranspose2d(8, 1, 2, 2)
+            activation(a, act),
+            *normed(nn.ConvTranspose2d(a, 8, 2, 2, bias=False)),
+            activation(8, act),
+            nn.ConvTranspose2d(8, 1, 2, 2),
         )
 
     def look(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -10,6 +10,7 @@ from pocketmatte.export.wrap import count_macs, count_parameters, input_names
 from pocketmatte.models import TrainOutput, create_model, list_architectures, register
 from pocketmatte.models.checkpoint import load_matching, load_weights, save_weights
 from pocketmatte.models.efficientnet_lite import EfficientNetLite0, write_imagenet
+from pocketmatte.models.mobilenet import Bottleneck
 from tests.contracts.published import PUBLISHED
 
 pytestmark = pytest.mark.build
@@ -141,6 +142,53 @@ def test_narrowed_blocks_keep_the_channels_that_matter():
     follow = [float(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1]) for a, b in pairs]
     assert follow[0] > 0.6
     assert min(follow) > 0.3
+
+
+FROM_LITE0 = [
+    "portrait-net",
+    "portrait-net-video",
+    "mobile-unet-deconv",
+    "mobile-unet-bilinear",
+    "deeplab-mnv2",
+    "mobilenetv3-unet",
+    "mobilenetv3-unet-050",
+    "mobilenetv3-add",
+]
+
+
+@pytest.mark.parametrize("name", FROM_LITE0)
+def test_mobilenet_encoders_start_from_lite0(name, tmp_path):
+    """Every block is filled, from the package and from a file alike, and signals neither vanish nor blow up."""
+    write_imagenet(tmp_path / "lite0.pt")
+    one, two = create_model(name), create_model(name)
+    before = {key: value.clone() for key, value in one.encoder.state_dict().items()}
+    one.load_pretrained_encoder()
+    two.load_pretrained_encoder(tmp_path / "lite0.pt")
+    for key, value in one.encoder.state_dict().items():
+        torch.testing.assert_close(value, two.encoder.state_dict()[key], rtol=2e-3, atol=1e-3)
+        passed_on = key.startswith("part0.0.expand.1")  # a norm that starts as it was
+        assert passed_on or key.endswith("num_batches_tracked") or not torch.equal(value, before[key]), key
+    out = one.train()(torch.randn(2, 4 if "video" in name else 3, 128, 128).clamp(-1, 1))
+    assert 0.1 < out.deep.std() < 10
+    if "video" in name:
+        assert (one.encoder.stem[0].conv.weight[:, 3:] == 0).all()
+
+
+def test_blocks_of_the_same_shape_are_taken_as_they_are():
+    net, source = create_model("portrait-net"), EfficientNetLite0()
+    net.load_pretrained_encoder()
+    source.load_imagenet()
+    blocks = [m for m in net.encoder.modules() if isinstance(m, Bottleneck)]
+    x = torch.randn(1, 24, 16, 16)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            blocks[2].eval().project[0].weight, source.blocks[2].project[0].weight, rtol=1e-3, atol=1e-3
+        )
+        # Lite0's own norms have a larger epsilon
+        for norm in (m for m in blocks[2].modules() if isinstance(m, torch.nn.BatchNorm2d)):
+            norm.eps = 1e-3
+        follow = torch.corrcoef(torch.stack([blocks[2](x).flatten(), source.eval().blocks[2](x).flatten()]))[0, 1]
+    assert follow > 0.98  # apart from ReLU in place of ReLU6
 
 
 def test_no_pretrained_weights_is_one_line():

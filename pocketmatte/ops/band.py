@@ -102,6 +102,6 @@ def _between(levels: npt.NDArray[np.uint8]) -> npt.NDArray[np.intp]:
     whole = levels.size // 8 * 8
     words = levels[:whole].view(np.uint64)
     mixed = np.flatnonzero(words + np.uint64(1) > 1)  # all ones wrap round to 0
-    near = (mixed[:, None] * 8 + np.arange(8)).reshape(-1)
-    near = np.concatenate([near, np.arange(whole, levels.size)])
-    return np.asarray(near[levels[near] - np.uint8(1) < 254], np.intp)  # 0 wraps round to 255
+    near = np.concatenate([(mixed[:, None] * 8 + np.arange(8)).reshape(-1), np.arange(whole, levels.size)])
+    values = np.concatenate([words[mixed].view(np.uint8), levels[whole:]])
+    return np.asarray(near[values - np.uint8(1) < 254], np.intp)  # 0 wraps round to 255

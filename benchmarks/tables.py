@@ -29,6 +29,7 @@ TABLES: Tables = {
     "clean": scores.clean,
     "temporal": scores.temporal,
     "live": speed.live,
+    "throughput": speed.throughput,
     "openvino-async": speed.openvino_async,
     "cost": speed.cost,
     "harmonize": scores.harmonize,

@@ -72,6 +72,16 @@ def live() -> str:
     return grid(["model: stage", "min ms", "median ms", "spread ms"], body)
 
 
+def throughput() -> str:
+    """A 1080p file cut out, against the same file decoded and encoded and nothing else."""
+    body = []
+    for row in json.loads((RESULTS / "throughput.json").read_text()):
+        shares = [f"{row[k]:.2f} ({row[f'{k}_spread'][0]:.2f} - {row[f'{k}_spread'][1]:.2f})" for k in ("wall", "cpu")]
+        body.append([f"`{row['model']}`", f"{row['plain_fps']:.1f}", f"{row['full_fps']:.1f}", *shares])
+    head = ["model", "decode and encode, frames/s", "with cut-out, frames/s", "ratio", "ratio of processor time"]
+    return grid(head, body)
+
+
 def openvino_async() -> str:
     """Ways to keep OpenVINO busy, against LiteRT."""
     found = json.loads((RESULTS / "openvino_async.json").read_text())

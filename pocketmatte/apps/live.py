@@ -16,7 +16,7 @@ import numpy as np
 from pocketmatte.apps.jobs import Settings, make_folder, open_pipeline
 from pocketmatte.apps.live_controls import HELP, Controls, find_backgrounds
 from pocketmatte.apps.live_meter import Meter
-from pocketmatte.apps.live_sinks import Speaker
+from pocketmatte.apps.live_sinks import IDLE, Speaker
 from pocketmatte.core import Frame, Matte, PocketmatteError
 from pocketmatte.io.images import write_image
 from pocketmatte.io.live import FILE, SINKS, SOURCES, Sink, SinkRequest, Source, open_sink, open_source, scheme_of
@@ -31,7 +31,6 @@ from pocketmatte.pipeline.scheduler import Mode, Paired, schedule
 from pocketmatte.pipeline.still import StillWatch
 
 _GRACE = 0.3  # share of a frame's time that mode live waits for the frame's own mask
-_IDLE = 0.1  # seconds between two looks whether somebody wants pictures
 
 
 @dataclass(frozen=True)
@@ -140,7 +139,7 @@ class Show(Speaker):
         """Frames of the source while somebody looks; a camera goes on unseen, a file waits."""
         for frame in self.source:
             while not self._wanted() and not self.source.paced:
-                time.sleep(_IDLE)
+                time.sleep(IDLE)
             if self._wanted():
                 yield frame
 

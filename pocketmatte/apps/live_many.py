@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +15,7 @@ import numpy as np
 from pocketmatte.apps.jobs import Settings
 from pocketmatte.apps.live_controls import HELP, Controls, find_backgrounds
 from pocketmatte.apps.live_meter import Meter
-from pocketmatte.apps.live_sinks import Speaker
+from pocketmatte.apps.live_sinks import IDLE, Speaker
 from pocketmatte.core import Frame, PocketmatteError, Size, UInt8Image
 from pocketmatte.io.live import FILE, SINKS, SOURCES, Sink, SinkRequest, Source, open_sink, open_source, scheme_of
 from pocketmatte.io.stream_sink import StreamSink
@@ -136,7 +136,8 @@ class ManyShow(Speaker):
         rounds = self._rounds()
         try:
             for turn in rounds:
-                self._show(turn)
+                if frames := self._watched(turn):
+                    self._show(replace(turn, frames=frames))
                 self._events()
                 if self._quit or not self.sinks or self.meter.frames == self.wishes.frames:
                     state = "stopped"
@@ -153,6 +154,18 @@ class ManyShow(Speaker):
         if self.failures:
             state = "failed"
         return self._report(state)
+
+    def _watched(self, turn: Round) -> dict[int, Frame]:
+        """The frames that somebody looks at; a camera goes on unseen, files wait."""
+        while not self._wanted() and not all(source.paced for source in self.sources):
+            time.sleep(IDLE)
+        if self.grid:
+            return turn.frames if self._wanted() else {}
+        looked = {number for number, sink in self.sinks.items() if sink.wanted()}
+        return {n: frame for n, frame in turn.frames.items() if n in looked or not self.sources[n].paced}
+
+    def _wanted(self) -> bool:
+        return any(sink.wanted() for sink in self.sinks.values())
 
     def _show(self, turn: Round) -> None:
         started = time.perf_counter()

@@ -8,6 +8,8 @@ from pocketmatte.apps.wording import for_command_line
 from pocketmatte.core import PocketmatteError
 from pocketmatte.io.live import Sink
 
+IDLE = 0.1  # seconds between two looks whether somebody wants pictures
+
 
 class Speaker:
     """Remarks on stderr; ``failures`` collects those that make the run end with exit code 1."""

@@ -10,11 +10,19 @@ import cv2
 import numpy as np
 import pytest
 
-from pocketmatte.core import Size
+from pocketmatte.apps.jobs import Settings
+from pocketmatte.apps.live_controls import Controls
+from pocketmatte.apps.live_many import ManyShow, ManyWishes
+from pocketmatte.core import Frame, Size
+from pocketmatte.effects.looks import parse_look
 from pocketmatte.io.tile import make_grid, tile
 from pocketmatte.io.video_source import VideoSource
+from pocketmatte.pipeline.lanes import Lanes
+from pocketmatte.spec import InputSpec, OutputSpec
 from tests.apps.conftest import ASTRONAUT
 from tests.io.video_clips import write_clip
+from tests.pipeline.numbered import SIZE, NumberedCamera, ReadingSession
+from tests.pipeline.test_pipeline import spec_like
 
 
 @pytest.fixture
@@ -75,6 +83,77 @@ def test_clips_at_camera_pace(cli, clips, tmp_path):
     assert not figures["exact"]
     assert all(count >= 1 for count in figures["sources"])
     assert {picture.shape for picture in pictures(target)[0]} == {(160, 320, 3)}
+
+
+# The loop with synthetic cameras.
+
+
+class Watched:
+    """A sink that counts its pictures; somebody looks from the time when it was asked ``after`` times."""
+
+    def __init__(self, after: float) -> None:
+        self.shapes: list[tuple[int, ...]] = []
+        self.asked, self.after, self.notes = 0, after, []
+
+    def write(self, frame: Frame) -> None:
+        self.shapes.append(frame.image.shape)
+
+    def wanted(self) -> bool:
+        self.asked += 1
+        return self.asked > self.after
+
+    def close(self) -> None:
+        pass
+
+
+NEVER, ALWAYS = float("inf"), 0
+
+
+def show(cameras, sinks, layout="tile", exact=False):
+    spec = spec_like(input=InputSpec("image", SIZE), output=OutputSpec("alpha"), states=())
+    wishes = ManyWishes(("a", "b"), ("x",) * len(sinks), layout)
+    with Lanes(ReadingSession(), spec, len(cameras), refine="bilinear", foreground="none") as lanes:
+        controls = [Controls(Settings(parse_look("color:#000000"))) for _ in cameras]
+        run = ManyShow(wishes, cameras, lanes, controls, exact)
+        run.sinks = dict(enumerate(sinks))
+        assert run.run() == 0
+    return run, lanes.meeting.runs
+
+
+def cameras(count=20, rate: Fraction | None = Fraction(100)):
+    return [NumberedCamera(count, rate) for _ in range(2)]
+
+
+@pytest.mark.parametrize(("layout", "sinks"), [("tile", 1), ("separate", 2)])
+def test_while_nobody_looks_nothing_is_inferred(layout, sinks, capsys):
+    found = [Watched(NEVER) for _ in range(sinks)]
+    run, inferences = show(cameras(), found, layout)
+    assert inferences == 0
+    assert run.counts == [0, 0]
+    assert all(sink.asked and not sink.shapes for sink in found)
+
+
+def test_who_looks_later_sees_what_comes_then(capsys):
+    sink = Watched(10)
+    run, inferences = show(cameras(100), [sink])
+    assert 0 < inferences == sum(run.counts) <= 2 * 100 - 5  # a round asks twice at most
+    assert set(sink.shapes) == {(16, 128, 3)}
+
+
+def test_of_two_pictures_only_the_one_that_is_looked_at_is_made(capsys):
+    seen, unseen = Watched(ALWAYS), Watched(NEVER)
+    run, inferences = show(cameras(), [unseen, seen], "separate")
+    assert run.counts[0] == 0
+    assert inferences == run.counts[1] == len(seen.shapes) > 0
+    assert unseen.shapes == []
+
+
+def test_files_wait_until_somebody_looks(capsys):
+    sink = Watched(3)
+    run, _ = show(cameras(rate=None), [sink], exact=True)
+    assert run.counts == [20, 20]
+    assert len(sink.shapes) == 20
+    assert sink.asked > sink.after
 
 
 def test_what_does_not_go_together_is_said(cli, clips, tmp_path):

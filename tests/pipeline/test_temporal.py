@@ -120,6 +120,25 @@ def test_a_cut_makes_the_pipeline_forget():
     assert not np.array_equal(whole[5], plain[5])
 
 
+def test_a_cut_takes_the_previous_matte_from_a_video_network():
+    """The shipped network that is fed its own last answer: only a cut makes it answer as if there had been none."""
+    portrait = cv2.resize(read_image(ASTRONAUT).image, (160, 160), interpolation=cv2.INTER_AREA)
+    first = [np.roll(portrait, n, axis=1) for n in range(3)]
+    going_on, other = np.roll(portrait, 3, axis=1), np.ascontiguousarray(portrait[:, ::-1])
+
+    def last(pipeline, pictures):
+        pipeline.reset()
+        return [pipeline.step(Frame(image, Fraction(n, 25), n)).alpha for n, image in enumerate(pictures)][-1]
+
+    with load("nano-video", foreground="none", threads=1, temporal="cuts") as pipeline:
+        assert [state.input for state in pipeline.spec.states] == ["prior"]
+        fresh = [last(pipeline, [picture]) for picture in (going_on, other)]
+        assert np.abs(last(pipeline, [*first, going_on]) - fresh[0]).max() > 0.01
+        assert np.array_equal(last(pipeline, [*first, other]), fresh[1])
+        pipeline.temporal = make_temporal("off")
+        assert np.abs(last(pipeline, [*first, other]) - fresh[1]).max() > 0.01  # it is the reset that makes them equal
+
+
 def test_names():
     assert set(TEMPORAL) == {"off", "cuts", "auto"}
     assert make_temporal("off") is None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import mimetypes
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,10 +16,18 @@ TYPES = {".wasm.gz": "application/octet-stream", ".webmanifest": "application/ma
 
 @contextmanager
 def serving(files: dict[str, Path | bytes], headers: dict[str, str]) -> Iterator[str]:
-    """The address of a server that answers ``files`` with ``headers``; reads ``files`` anew at each request."""
+    """The address of a server that answers ``files`` with ``headers``; reads ``files`` anew at each request.
+
+    At the end it is gone altogether: a connection that the browser still had open would go on being answered.
+    """
+    connections: list[socket.socket] = []
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def setup(self):
+            super().setup()
+            connections.append(self.connection)
 
         def do_GET(self):
             name = urlsplit(self.path).path.lstrip("/") or "index.html"
@@ -45,4 +54,7 @@ def serving(files: dict[str, Path | bytes], headers: dict[str, str]) -> Iterator
     finally:
         server.shutdown()
         server.server_close()
+        for connection in connections:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         thread.join()

@@ -79,19 +79,38 @@ def test_broken_photo_and_nothing_to_save(open_app: Callable[..., Page], tmp_pat
     page.wait_for_function("document.getElementById('status').textContent.includes('broken.jpg cannot be opened')")
 
 
-def test_offline_after_the_first_load(playwright: Playwright) -> None:
-    with page_of(playwright, "--use-fake-ui-for-media-stream") as page:
-        with serving(site_files(), {}) as address:
-            page.goto(address)
-            page.evaluate("navigator.serviceWorker.ready.then(() => 0)")
-            page.reload()  # from here on the service worker answers, and keeps what it answers
-            page.wait_for_function("document.getElementById('model').options.length > 0")
-            assert page.evaluate("self.crossOriginIsolated")  # its headers give threads on any web server
-        # The server is gone.
+@pytest.mark.parametrize("isolated", [True, False])
+def test_offline_after_the_first_load(playwright: Playwright, isolated: bool) -> None:
+    """One visit is enough: page, engine, model and harmoniser are there when the server is gone."""
+    with page_of(playwright) as page:
+        with serving(site_files(), HEADERS if isolated else {}) as address:
+            page.goto(address + "?renderer=2d")
+            page.wait_for_selector("#offline", state="visible")
+            assert page.evaluate("self.crossOriginIsolated") == isolated
         page.reload()
         page.wait_for_function("document.getElementById('model').options.length > 0")
+        assert page.evaluate("self.crossOriginIsolated")  # the worker's headers give threads on any web server
+        # Without them the first visit loaded the engine that has none.
+        assert ("×" in page.evaluate("app.placement")) == isolated
         page.set_input_files("#photo", str(ASTRONAUT))
         page.wait_for_function("!document.getElementById('output').classList.contains('empty')")
+        page.check("#looks input[value=transparent]", force=True)
+        page.evaluate("app.busy")
+        head, corner = pixels(page, [(220, 130), (20, 20)])
+        assert [head[3] > 245, corner[3] < 10] == [True, True]
+        with page.expect_download() as saved:
+            page.click("#harmonise")
+        assert saved.value.suggested_filename == "pocketmatte-harmonised.png"
+
+
+def test_threads_come_with_the_second_visit(playwright: Playwright) -> None:
+    """The service worker's headers give them, whatever the web server sends."""
+    with page_of(playwright) as page, serving(site_files(), {}) as address:
+        page.goto(address)
+        page.wait_for_selector("#offline", state="visible")
+        page.reload()
+        page.wait_for_function("document.getElementById('model').options.length > 0")
+        assert "×" in page.evaluate("app.placement")
 
 
 def test_installable(open_app: Callable[..., Page], site: str) -> None:

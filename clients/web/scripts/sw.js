@@ -3,6 +3,7 @@
 const CACHE = "pocketmatte-VERSION";
 const MODELS = "pocketmatte-models";
 const PAGE = FILES;
+const FOLDER = new URL("./", self.location).pathname;
 
 self.addEventListener("install", (event) => {
   event.waitUntil(
@@ -20,11 +21,23 @@ self.addEventListener("activate", (event) => {
   })());
 });
 
+// What the page has loaded before this worker was there, or before this version of it.
+self.addEventListener("message", (event) => {
+  const [port] = event.ports;
+  event.waitUntil(keep(event.data.keep).then(() => port.postMessage(""), (error) => port.postMessage(String(error))));
+});
+
+async function keep(addresses) {
+  await Promise.all(addresses.map(async (address) => {
+    const cache = await caches.open(new URL(address).pathname.startsWith(`${FOLDER}litert/`) ? CACHE : MODELS);
+    if (!(await cache.match(address))) await cache.add(address);
+  }));
+}
+
 self.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
-  const folder = new URL("./", self.location).pathname;
-  if (event.request.method !== "GET" || url.origin !== self.location.origin || !url.pathname.startsWith(folder)) return;
-  const path = url.pathname.slice(folder.length) || "./";
+  if (event.request.method !== "GET" || url.origin !== self.location.origin || !url.pathname.startsWith(FOLDER)) return;
+  const path = url.pathname.slice(FOLDER.length) || "./";
   if (PAGE.includes(path)) event.respondWith(cacheFirst(CACHE, path));
   else if (path.startsWith("litert/")) event.respondWith(cacheFirst(CACHE, event.request));
   else if (path.startsWith("models") && url.searchParams.has("v")) event.respondWith(cacheFirst(MODELS, event.request));

@@ -10,6 +10,7 @@ import { type PaintedBackdrop, ownBackdrop, painted } from "./backdrops";
 import { Camera, type Facing } from "./camera";
 import { byId } from "./dom";
 import { type Live, Loop } from "./loop";
+import { Offline } from "./offline";
 import { type Container, Recorder, save } from "./recorder";
 import { DEFAULTS, FILTERS, type FilterKind, LOOKS, type Settings, nextOf } from "./settings";
 import { Stage } from "./stage";
@@ -23,6 +24,7 @@ export class App {
   readonly camera = new Camera();
   readonly loop = new Loop(this.engine, this.camera);
   readonly recorder = new Recorder();
+  private readonly offline = new Offline(() => { byId("offline").hidden = false; });
   readonly stage: Stage;
   site: Site | null = null;
   /** Name of the model at work. */
@@ -78,6 +80,7 @@ export class App {
     this.model = model.name;
     this.runsOn(answer.placement);
     this.say(`${model.name} is ready.`);
+    void this.offline.keep(answer.engine, [absolute(model.spec), ...(harmonizer ? [harmonizer] : [])]);
     if (this.still) await this.matteStill(this.still.frame);
   }
 

@@ -20,6 +20,8 @@ interface EngineModule {
 }
 
 let threadsLoaded = 0;
+/** Addresses of the build that has been loaded. */
+export let engineFiles: string[] = [];
 
 /**
  * Load the engine from `folder` once. With `threads` above 1 the page must be cross-origin isolated; otherwise the
@@ -28,13 +30,19 @@ let threadsLoaded = 0;
 export async function loadEngine(folder: string, threads: number): Promise<void> {
   if (threadsLoaded) return;
   const script = `${folder}litert_wasm_${threads > 1 ? "threaded" : "compat"}_internal.js`;
-  const response = await fetch(script.replace(/\.js$/, ".wasm.gz"));
-  if (!response.ok) throw new Error(`the network engine could not be loaded (${response.status})`);
+  const packed = script.replace(/\.js$/, ".wasm.gz");
+  const response = await fetch(packed).catch(() => null);
+  if (!response?.ok) {
+    // Without a network there is only what an earlier visit has used, and the first one may have had no threads.
+    if (threads > 1) return loadEngine(folder, 1);
+    throw new Error(`the network engine could not be loaded (${response?.status ?? "no network"})`);
+  }
   const wasmBinary = await unpacked(await response.arrayBuffer());
   // The engine's script looks for this object; workers that it starts load `mainScriptUrlOrBlob` again.
   (self as unknown as { Module: EngineModule }).Module = { wasmBinary, mainScriptUrlOrBlob: script };
   await loadLiteRt(script);
   threadsLoaded = threads;
+  engineFiles = [script, packed];
 }
 
 /** Some web servers announce .gz files as packed for the transfer, and the browser has unpacked them already. */

@@ -3,7 +3,7 @@
 import type { CardMask } from "./card";
 import { type Accelerator, type Feeds, type Placement, Session, type Tensor, bufferOf, read } from "./litert";
 import { type Geometry } from "./resize";
-import { type Layout, type ModelSpec, fileFor, parseSpec } from "./spec";
+import { type Layout, type ModelSpec, fetchSpec, fetched } from "./spec";
 import { type Pixels, crop, prepare, readAlpha } from "./tensors";
 import { Temporal } from "./temporal";
 
@@ -31,18 +31,10 @@ export interface Loaded {
 
 /** Fetch a `spec.json` and its `.tflite`, and compile it. */
 export async function loadModel(url: string, accelerator: Accelerator): Promise<Loaded> {
-  const spec = parseSpec(await (await fetched(url)).text(), url);
-  const file = fileFor(spec, "litert");
-  // The checksum in the address makes a new weight file a new address: old ones may be cached for ever.
-  const bytes = await (await fetched(new URL(`${file.file}?v=${file.sha256.slice(0, 12)}`, url).href)).arrayBuffer();
+  const { spec, file, weights } = await fetchSpec(url);
+  const bytes = await (await fetched(weights)).arrayBuffer();
   const session = await Session.open(new Uint8Array(bytes), accelerator);
   return { spec, session, layout: file.layout };
-}
-
-export async function fetched(url: string): Promise<Response> {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url} could not be loaded (${response.status})`);
-  return response;
 }
 
 export class Matter {

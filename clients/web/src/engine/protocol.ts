@@ -23,8 +23,8 @@ export interface Drawn {
 }
 
 export interface Answers {
-  /** `composes`: the worker can be asked to draw. */
-  load: { name: string; placement: Placement; composes: boolean };
+  /** `composes`: the worker can be asked to draw. `engine`: the addresses that it was loaded from. */
+  load: { name: string; placement: Placement; composes: boolean; engine: string[] };
   see: Matted;
   /** Matted where the graphics card has been lost meanwhile. */
   draw: Drawn | Matted;

@@ -9,9 +9,10 @@ export interface Site {
 
 export const BASE = new URL("./", document.baseURI).href;
 export const ENGINE = `${BASE}litert/`;
+export const LIST = `${BASE}models.json`;
 
 export async function readSite(): Promise<Site> {
-  const response = await fetch(`${BASE}models.json`);
+  const response = await fetch(LIST);
   if (!response.ok) throw new Error(`models.json could not be loaded (${response.status})`);
   const site = (await response.json()) as Site;
   if (!site.models?.length) throw new Error("models.json lists no model");

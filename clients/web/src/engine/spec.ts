@@ -72,6 +72,20 @@ export function parseSpec(text: string, where: string): ModelSpec {
   };
 }
 
+/** Fetch a `spec.json`; with it the weight file of a format, and the address of that. */
+export async function fetchSpec(url: string, format = "litert"): Promise<{ spec: ModelSpec; file: WeightFile; weights: string }> {
+  const spec = parseSpec(await (await fetched(url)).text(), url);
+  const file = fileFor(spec, format);
+  // The checksum in the address makes a new weight file a new address: old ones may be cached for ever.
+  return { spec, file, weights: new URL(`${file.file}?v=${file.sha256.slice(0, 12)}`, url).href };
+}
+
+export async function fetched(url: string): Promise<Response> {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url} could not be loaded (${response.status})`);
+  return response;
+}
+
 /** The weight file of a format. */
 export function fileFor(spec: ModelSpec, format: string): WeightFile {
   const found = spec.files.find((file) => file.format === format);

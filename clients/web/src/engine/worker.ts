@@ -2,7 +2,7 @@
 
 import { CardRenderer } from "../render/webgpu";
 import { CardMask } from "./card";
-import { graphicsCard, loadEngine } from "./litert";
+import { engineFiles, graphicsCard, loadEngine } from "./litert";
 import { type Loaded, Matter, loadModel } from "./matter";
 import type { Drawn, Matted, Numbered, Reply, Request } from "./protocol";
 import type { Pixels } from "./tensors";
@@ -90,7 +90,7 @@ async function answer(request: Request): Promise<[unknown, Transferable[]]> {
   switch (request.kind) {
     case "load": {
       const { spec, placement } = await load(request);
-      return [{ name: spec.name, placement, composes: card !== null }, []];
+      return [{ name: spec.name, placement, composes: card !== null, engine: engineFiles }, []];
     }
     case "see":
       return see(request.frame, request.live);

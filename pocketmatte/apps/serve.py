@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from pocketmatte.core import PocketmatteError
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from pocketmatte.apps.server.settings import ServerSettings
 
 _GRACE = 20  # seconds that requests under way have after SIGTERM
@@ -23,12 +25,11 @@ def serve(host: str, port: int, settings: ServerSettings) -> None:
     try:
         import uvicorn
 
-        from pocketmatte.apps.server.app import create_app
+        config = configure(settings)
     except ImportError as error:
         raise PocketmatteError(
             f"the server needs one more package ({error.name}): pip install 'pocketmatte[server]'"
         ) from error
-    app = create_app(settings)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -40,8 +41,17 @@ def serve(host: str, port: int, settings: ServerSettings) -> None:
             ) from error
         shown = f"[{host}]" if ":" in host else host
         print(f"http://{shown}:{listener.getsockname()[1]}/  (API: /docs; Ctrl-C ends)", file=sys.stderr, flush=True)
-        config = uvicorn.Config(
-            app, log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE, timeout_keep_alive=10,
-            server_header=False, backlog=128,
-        )  # fmt: skip
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def configure(settings: ServerSettings) -> uvicorn.Config:
+    """The application with uvicorn's limits. Raises as :func:`serve` does, ``ImportError`` for a missing package."""
+    import uvicorn
+
+    from pocketmatte.apps.server.app import create_app
+    from pocketmatte.apps.server.protocol import head_within
+
+    return uvicorn.Config(
+        create_app(settings), http=head_within(settings.read_timeout), log_level="warning", access_log=False,
+        timeout_graceful_shutdown=_GRACE, timeout_keep_alive=10, server_header=False, backlog=128,
+    )  # fmt: skip

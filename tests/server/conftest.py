@@ -17,7 +17,7 @@ import uvicorn
 from PIL import Image
 
 import pocketmatte
-from pocketmatte.apps.server.app import create_app
+from pocketmatte.apps.serve import configure
 from pocketmatte.apps.server.settings import ServerSettings
 
 PORTRAIT = Path(pocketmatte.__file__).parent / "assets" / "astronaut.jpg"
@@ -26,9 +26,9 @@ Serving = Callable[..., Any]
 
 @contextmanager
 def _running(**settings: Any) -> Iterator[httpx.Client]:
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(ServerSettings(threads=1, **settings)), port=0, log_level="error")
-    )
+    config = configure(ServerSettings(threads=1, **settings))
+    config.port = 0
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:

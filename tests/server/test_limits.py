@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import threading
 import time
-import zlib
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +19,8 @@ import httpx
 import numpy as np
 import pytest
 
+from tests.server.bombs import BOMBS
 from tests.server.conftest import png
-
-
-def _bomb(width: int, height: int) -> bytes:
-    """A PNG of a few hundred bytes that claims any size."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    rows = zlib.compress(bytes(1000))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
 def _cases(portrait: bytes) -> dict[str, tuple[dict[str, Any], int]]:
@@ -38,7 +29,7 @@ def _cases(portrait: bytes) -> dict[str, tuple[dict[str, Any], int]]:
         "empty file": ({"files": {"image": b""}}, 400),
         "text": ({"files": {"image": b"hello"}}, 400),
         "truncated": ({"files": {"image": portrait[:5000]}}, 400),
-        "bomb": ({"files": {"image": _bomb(60000, 60000)}}, 413),
+        "bomb": ({"files": {"image": BOMBS["header"][0]()}}, 413),
         "over the limit": ({"files": {"image": png(np.zeros((1001, 1000, 3), np.uint8))}}, 413),
         "large body": ({"content": bytes(2**20 + 1), "headers": {"content-type": "image/png"}}, 413),
         "no file": ({"data": {"look": "alpha"}, "files": {"other": b"x"}}, 422),
@@ -103,6 +94,78 @@ def test_too_slow_work_is_given_up(serving) -> None:
         assert answer.status_code == 503
         assert answer.json()["error"]["code"] == "too_slow"
         assert int(answer.headers["retry-after"]) >= 1
+
+
+def test_time_out_is_for_the_whole_batch(serving) -> None:
+    files = [("images", png(np.random.default_rng(k).integers(0, 255, (700, 700, 3), np.uint8))) for k in range(12)]
+    with serving() as client:
+        one = min(client.post("/v1/batch", files=files[:1]).elapsed.total_seconds() for _ in range(4))
+    with serving(work_timeout=4 * one) as client:
+        client.post("/v1/batch", files=files[:1])
+        answer = client.post("/v1/batch", files=files)
+        assert answer.status_code == 503, answer.elapsed
+        assert answer.json()["error"]["code"] == "too_slow"
+
+
+def test_pictures_of_a_batch_share_the_pixels(client: httpx.Client) -> None:
+    half, third = (png(np.full((side, 1000, 3), 90, np.uint8)) for side in (500, 333))
+
+    def states(*pictures: bytes) -> list[str]:
+        answer = client.post("/v1/batch", files=[("images", picture) for picture in pictures])
+        with zipfile.ZipFile(BytesIO(answer.content)) as archive:
+            return [row["state"] for row in json.loads(archive.read("results.json"))]
+
+    assert states(half, half) == ["done", "done"]
+    assert states(third, half, third) == ["done", "failed", "done"]
+    refused = client.post("/v1/batch", files=[("images", half)] * 3)
+    assert refused.status_code == 413
+    assert "at most 0.333 million" in refused.json()["error"]["message"]
+
+
+def test_number_of_pictures_in_a_batch(client: httpx.Client) -> None:
+    tiny = png(np.zeros((8, 8, 3), np.uint8))
+    assert client.post("/v1/batch", files=[("images", tiny)] * 3).status_code == 200
+    four = client.post("/v1/batch", files=[("images", tiny)] * 4)
+    assert four.status_code == 422
+    assert "expected 1 to 3 files, found 4" in four.json()["error"]["message"]
+    none = client.post("/v1/batch", files={"background": tiny})
+    assert none.status_code == 422
+
+
+def _closed_after(connection: socket.socket, *parts: bytes) -> bytes:
+    """What comes until the server closes, while ``parts`` are sent a little apart."""
+    connection.settimeout(30)
+    for part in parts:
+        try:
+            connection.sendall(part)
+        except OSError:
+            break
+        time.sleep(0.05)
+    received = b""
+    try:
+        while data := connection.recv(2**16):
+            received += data
+    except ConnectionResetError:
+        pass
+    return received
+
+
+def test_a_request_without_an_end_to_its_head_is_cut_off(serving) -> None:
+    """A new connection that says nothing, one that drips, and one that drips after a good request."""
+    good = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    head = b"POST /v1/cutout HTTP/1.1\r\n"
+    drip = [b"X-%d: y\r\n" % k for k in range(100)]
+    with serving(read_timeout=0.5) as client:
+        address = client.base_url.host, client.base_url.port
+        with socket.create_connection(address) as connection:
+            assert _closed_after(connection) == b""
+        with socket.create_connection(address) as connection:
+            assert _closed_after(connection, head, *drip) == b""
+        with socket.create_connection(address) as connection:
+            answer = _closed_after(connection, good, head, *drip)
+            assert answer.count(b"200 OK") == 1
+            assert b'"status":"ok"' in answer
+        assert client.get("/healthz").status_code == 200
 
 
 def test_slow_sender_is_cut_off(serving) -> None:

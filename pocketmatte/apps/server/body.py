@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
-from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from pocketmatte.apps.server.errors import RefusedError
 from pocketmatte.apps.server.settings import ServerSettings
@@ -36,6 +37,9 @@ class Body:
         if len(found) > 1:
             raise RefusedError(422, "invalid_field", f"{name}: expected one file, found {len(found)}")
         return found[0].data if found else None
+
+
+_FIELDS = 32  # most fields of a form
 
 
 class _InMemory(MultiPartParser):
@@ -81,20 +85,24 @@ async def _form(request: Request, data: bytes, kind: str, settings: ServerSettin
 
     try:
         if kind == "multipart/form-data":
-            most = settings.batch + 1
-            parser: MultiPartParser | FormParser = _InMemory(
-                request.headers, stream(), max_files=most, max_fields=32, max_part_size=settings.max_bytes
+            parser = _InMemory(
+                request.headers,
+                stream(),
+                max_files=settings.batch + 1,
+                max_fields=_FIELDS,
+                max_part_size=settings.max_bytes,
             )
-        else:
-            parser = FormParser(request.headers, stream())
-        form = await parser.parse()
+            items = (await parser.parse()).multi_items()
+        else:  # not by Starlette's parser, which takes no field above 1 MB, and some releases any number of them
+            pairs = parse_qsl(data.decode("latin-1"), keep_blank_values=True, max_num_fields=_FIELDS)
+            items = [(name, value) for name, value in pairs]
     except MultiPartException as error:
         raise RefusedError(400, "bad_form", f"the form cannot be read: {error.message}") from error
     except (UnicodeDecodeError, KeyError, ValueError, AssertionError) as error:
         raise RefusedError(400, "bad_form", f"the form cannot be read: {type(error).__name__}: {error}") from error
     fields: dict[str, str] = {}
     files: dict[str, list[Upload]] = {}
-    for name, value in form.multi_items():
+    for name, value in items:
         if isinstance(value, UploadFile):
             files.setdefault(name, []).append(Upload(value.filename or "", await value.read()))
         elif name in fields:

@@ -85,19 +85,25 @@ class Engine:
         finally:
             self.admitted -= 1
 
-    async def run(self, work: Callable[[Models], T]) -> T:
-        """``work`` on a worker's models. Raises :class:`RefusedError` (503) when the answer takes too long.
+    def deadline(self) -> float:
+        """When a request that is complete now must be answered, in the event loop's time."""
+        return asyncio.get_running_loop().time() + self._settings.work_timeout
 
-        Work not yet begun is dropped then; what runs ends unheard, for a thread cannot be stopped.
+    async def run(self, work: Callable[[Models], T], deadline: float | None = None) -> T:
+        """``work`` on a worker's models. Raises :class:`RefusedError` (503) when it is not done by ``deadline``.
+
+        A request of several pieces gives each the same :meth:`deadline`. Work not yet begun is dropped then; what runs
+        ends unheard, for a thread cannot be stopped.
         """
         future = self._pool.submit(lambda: work(self._local.models))
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), self._settings.work_timeout)
+            async with asyncio.timeout_at(self.deadline() if deadline is None else deadline):
+                return await asyncio.wrap_future(future)
         except TimeoutError as error:
             future.cancel()
             seconds = f"{self._settings.work_timeout:g} s"
             raise RefusedError(
-                503, "too_slow", f"no answer within {seconds}: the server is busy or the picture large", 5
+                503, "too_slow", f"no answer within {seconds}: the server is busy or the request large", 5
             ) from error
 
     def close(self) -> None:

@@ -114,7 +114,10 @@ def router(settings: ServerSettings, engine: Engine, metrics: Metrics) -> APIRou
         ),
     )
     async def batch(request: Request, query: Annotated[CutoutRequest, Query()]) -> Response:
-        """Cut out several pictures alike: a ZIP of results and ``results.json``, which also says what failed."""
+        """Cut out several pictures alike: a ZIP of results and ``results.json``, which also says what failed.
+
+        When nothing could be done, the answer is what the first picture alone would have got.
+        """
         with engine.admit():
             body = await read_body(request, settings, raw=False)
             only(body.files, {"images", "background"})
@@ -124,18 +127,20 @@ def router(settings: ServerSettings, engine: Engine, metrics: Metrics) -> APIRou
                 raise RefusedError(
                     422, "invalid_field", f"images: expected 1 to {settings.batch} files, found {len(uploads)}"
                 )
-            archive = _Archive(options.format)
+            archive, deadline = _Archive(options.format), engine.deadline()
             share = settings.max_pixels // len(uploads)
             for upload in uploads:
                 try:
-                    result = await engine.run(partial(_cut, upload.data, background, options, share))
+                    result = await engine.run(partial(_cut, upload.data, background, options, share), deadline)
                 except (RefusedError, PocketmatteError) as error:
                     if isinstance(error, RefusedError) and error.status == 503:
                         raise
-                    archive.fail(upload, str(error))
+                    archive.fail(upload, error)
                 else:
                     metrics.result(result)
                     archive.add(upload, result)
+            if archive.empty:
+                raise archive.errors[0]
             return Response(archive.close(), 200, {"X-Pocketmatte-Model": engine.model}, "application/zip")
 
     return api
@@ -151,6 +156,7 @@ class _Archive:
     def __init__(self, form: str) -> None:
         self._files: dict[str, bytes] = {}
         self._rows: list[dict[str, Any]] = []
+        self.errors: list[Exception] = []
         self._suffix = "jpg" if form == "jpeg" else form
 
     def add(self, upload: Upload, result: Result) -> None:
@@ -159,8 +165,14 @@ class _Archive:
         self._files[name] = result.data
         self._rows.append({"input": upload.name, "state": "done", "file": name, "message": "; ".join(result.notes)})
 
-    def fail(self, upload: Upload, message: str) -> None:
-        self._rows.append({"input": upload.name, "state": "failed", "file": None, "message": message})
+    def fail(self, upload: Upload, error: Exception) -> None:
+        self.errors.append(error)
+        self._rows.append({"input": upload.name, "state": "failed", "file": None, "message": str(error)})
+
+    @property
+    def empty(self) -> bool:
+        """Whether no picture could be done."""
+        return not self._files
 
     def close(self) -> bytes:
         file = BytesIO()

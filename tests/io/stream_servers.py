@@ -40,7 +40,8 @@ def answers(port: int) -> bool:
 
 
 class Listener:
-    """Takes publishers at an RTMP address, one after the other; hangs up on the first after ``hang_up`` pictures."""
+    """Takes publishers at an RTMP address, one after the other; hangs up on the first after ``hang_up`` pictures.
+    A session has the times of the packets, ``keys`` of the pictures, and the bytes of the ``sound``."""
 
     def __init__(self, hang_up: int | None = None) -> None:
         self.address = f"rtmp://127.0.0.1:{free_port()}/live/key"
@@ -52,7 +53,7 @@ class Listener:
 
     def _serve(self) -> None:
         for _ in range(2 if self.hang_up else 1):
-            session: dict[str, list] = {"video": [], "audio": [], "keys": []}
+            session: dict[str, list] = {"video": [], "audio": [], "keys": [], "sound": []}
             with contextlib.suppress(OSError), av.open(self.address, options=_LISTEN) as container:
                 self.sessions.append(session)
                 for packet in container.demux():
@@ -60,6 +61,8 @@ class Listener:
                         session[packet.stream.type].append(float(packet.pts * packet.time_base))
                         if packet.stream.type == "video":
                             session["keys"].append(packet.is_keyframe)
+                        else:
+                            session["sound"].append(bytes(packet))
                     if self.hang_up and len(self.sessions) == 1 and len(session["video"]) >= self.hang_up:
                         break
 

@@ -16,7 +16,7 @@ from pocketmatte.io.live import Sink, SinkRequest, Source, open_sink, open_sourc
 from pocketmatte.io.stream_address import shown
 from pocketmatte.io.stream_sink import StreamSink
 from tests.io.stream_servers import Listener, free_port, wait_for, web
-from tests.io.video_clips import SIZE, flash, moving, write_clip
+from tests.io.video_clips import SIZE, flash, moving, sound_packets, write_clip
 
 RATE = Fraction(15)
 
@@ -62,6 +62,10 @@ def test_a_published_clip_arrives_with_its_sound_and_its_times(clip):
     assert session["keys"][0]
     assert session["audio"][0] < 0.05
     assert session["audio"][-1] > 1.4
+    # The file's own sound, packet for packet, up to the last picture.
+    whole = [sound for _, sound in sound_packets(clip)]
+    assert session["sound"] == whole[: len(session["sound"])]
+    assert len(session["sound"]) >= len(whole) - 8
     status = sink.status
     assert (status.sent, status.dropped, status.reconnects, status.state) == (24, 0, 0, "closed")
     assert 0 < status.latency <= status.worst_latency

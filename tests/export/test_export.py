@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
+from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -19,14 +22,18 @@ from pocketmatte.export.certify import moving_clip
 from pocketmatte.export.convert import resolve
 from pocketmatte.export.edgetpu import compile_for_edgetpu
 from pocketmatte.export.request import PRECISIONS, TARGETS, Request, parse_size
+from pocketmatte.io.video_source import VideoSource
 from pocketmatte.models import registry
 from pocketmatte.models.checkpoint import load_weights, save_weights
 from pocketmatte.pipeline.golden import check_golden
 from pocketmatte.pipeline.pipeline import Pipeline, load
 from pocketmatte.runtime.base import open_session
 from pocketmatte.spec import read_spec, sha256_of
+from tests.apps.conftest import ASTRONAUT
+from tests.io.video_clips import write_clip
 
 pytestmark = pytest.mark.build
+ROOT = Path(__file__).parents[2]
 SIZE = Size(32, 48)
 
 
@@ -237,6 +244,47 @@ def test_batch_and_rewrite(tmp_path):
     assert session.inputs[0].shape == (3, 3, *SIZE)
     with pytest.raises(PocketmatteError, match="takes 3 pictures at a time"):
         Pipeline(session, spec)
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory) -> list[Path]:
+    """Both take 0.8 s; the second has half as many frames."""
+    folder = tmp_path_factory.mktemp("clips")
+    portrait = cv2.resize(cv2.imread(str(ASTRONAUT)), (160, 160), interpolation=cv2.INTER_AREA)[..., ::-1]
+    one, two = folder / "one.mp4", folder / "two.mp4"
+    write_clip(one, range(8), Fraction(1, 10), lambda n: np.roll(portrait, 3 * n, 1), rate=Fraction(10))
+    write_clip(two, range(4), Fraction(1, 5), lambda n: np.roll(portrait[:, ::-1], 6 * n, 1), rate=Fraction(5))
+    return [one, two]
+
+
+def live(model: Path, clips: list[Path], target: Path) -> tuple[dict, list]:
+    """The figures and the pictures of ``pocketmatte live`` on several sources."""
+    command = [sys.executable, "-m", "pocketmatte", "live", "--model", str(model), "--sink", str(target), "--json"]
+    command += [word for clip in clips for word in ("--source", str(clip))]
+    command += ["--look", "color:#00FF00", "--threads", "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    with VideoSource(target) as video:
+        return json.loads(done.stdout), [frame.image.astype(int) for frame in video]
+
+
+@pytest.mark.parametrize("prior", [False, True])
+def test_live_looks_at_two_sources_in_one_inference_and_shows_the_same(prior, still, video, clips, tmp_path):
+    """``video`` carries a state, which must stay with its own source."""
+    single = video[1] / "follow-fp32.tflite" if prior else still[0] / "bright-fp32.tflite"
+    path = weights(tmp_path, "pair", prior=prior)
+    request = Request(("litert",), ("fp32",), SIZE, batch=2, steps=20)
+    assert write_bundle(path, tmp_path / "out", request).refused == ()
+    before, alone = live(single, clips, tmp_path / "alone.mp4")
+    after, together = live(tmp_path / "out/spec.json", clips, tmp_path / "together.mp4")
+    assert (before["batch"], before["inferences"], before["frames"]) == (1, 8 + 4, 8)
+    assert (after["batch"], after["inferences"], after["frames"]) == (2, 8, 8)
+    assert before["sources"] == after["sources"] == [8, 4]
+    assert len(alone) == len(together) == 8
+    assert max(np.abs(one - two).max() for one, two in zip(alone, together, strict=True)) <= 2
+    for picture in together[:-1]:  # at the last the second source has ended
+        for cell in (picture[:, :160], picture[:, 160:]):  # two empty pictures would be equal as well
+            assert 0.05 < (np.abs(cell - (0, 255, 0)).max(2) < 25).mean() < 0.95
 
 
 def test_what_loses_too_much_is_mixed_or_refused_with_exit_code_and_reason(tmp_path, capsys):

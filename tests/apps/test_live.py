@@ -22,6 +22,7 @@ from pocketmatte.core import Frame, Matte, PocketmatteError
 from pocketmatte.effects.looks import parse_look
 from pocketmatte.io.live import open_source
 from pocketmatte.io.video_source import VideoSource
+from pocketmatte.pipeline.governor import Governor
 from pocketmatte.pipeline.pipeline import Pipeline
 from pocketmatte.spec import InputSpec, OutputSpec
 from tests.apps.conftest import ASTRONAUT
@@ -199,12 +200,19 @@ class Shown:
         self.closed += 1
 
 
-def show(camera, mode, sinks, look="color:#000000", delay=0.0, **wishes):
+def prepared(camera, mode, session, **wishes):
     spec = spec_like(input=InputSpec("image", SIZE), output=OutputSpec("alpha"), states=())
-    pipeline = Pipeline(ReadingSession(delay), spec, refine="bilinear", foreground="none")
-    run = Show(Wishes("test", (), mode, **wishes), mode, camera, [pipeline], Controls(Settings(parse_look(look))))
+    pipeline = Pipeline(session, spec, refine="bilinear", foreground="none")
+    return Show(
+        Wishes("test", (), mode, **wishes), mode, camera, [pipeline], Controls(Settings(parse_look("color:#000000")))
+    )
+
+
+def show(camera, mode, sinks, delay=0.0, **wishes):
+    session = ReadingSession(delay)
+    run = prepared(camera, mode, session, **wishes)
     run.sinks = dict(sinks)
-    return run, run.run(), pipeline.session
+    return run, run.run(), session
 
 
 def test_synced_and_exact_show_numbers_that_camera_and_mask_agree_on(capsys):
@@ -279,6 +287,30 @@ def test_a_slow_network_steps_down_visibly(capsys):
     assert "every 2nd frame" in run.steps[0]
     assert run.steps[0] in capsys.readouterr().err
     assert "every" in run.meter.lines("live", run.ladder.rung.name)[0]
+
+
+def test_a_network_that_is_fast_again_gets_all_its_work_back(capsys):
+    """The device is hot for 1.5 seconds; the governor's own seconds of patience pass five times as fast."""
+    camera, session = NumberedCamera(600, Fraction(20)), ReadingSession(0.12)
+    run = prepared(camera, "live", session)
+    run.governor = Governor(len(run.ladder.rungs), 1 / 20, lambda: 5 * time.monotonic())
+    lowest = []
+
+    class Device(Shown):
+        def write(self, frame: Frame) -> None:
+            super().write(frame)
+            if len(self.numbers) == 30:
+                lowest.append(run.ladder.rung.cadence)
+                session.delay = 0.0
+            if lowest and run.governor.rung == 0:
+                camera.close()
+
+    run.sinks = {"a": Device()}
+    assert run.run() == 0
+    assert lowest[0] > 1
+    assert run.ladder.rung.cadence == 1
+    assert "every 2nd frame -> " in run.steps[-1]
+    assert run.steps[-1] in capsys.readouterr().err
 
 
 # Modes, sliders and keys.

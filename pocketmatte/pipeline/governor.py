@@ -2,7 +2,8 @@
 
 The ways stand on a ladder of rungs, the best first. One rung down after a second over the budget. One rung up when the
 present cost, scaled by what the upper rung cost more when it was last left, would fit again for several seconds; a
-climb that fails at once makes the next one wait twice as long.
+climb that fails at once makes the next one wait twice as long. What was measured counts for two minutes: a hiccup that
+was over before the lower rung was measured makes the upper one look far too dear.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 
 PATIENCE = 1.0  # seconds over the budget before a step down
 CALM = 5.0  # seconds of room before a step up
-LONGEST = 120.0
+LONGEST = 120.0  # seconds that a failed climb, or the price an upper rung had, can keep from the next try
 ROOM = 0.9  # an upper rung must be expected to need no more than this share of the budget
 _GUESS = 2.0  # how much dearer an upper rung is taken to be before it was measured
 _FEWEST = 5  # frames a judgement needs
@@ -65,7 +66,10 @@ class Governor:
             return self._down(mean) if self.rung + 1 < self._rungs else None
         if now - self._since >= self._calm:
             self._climbed = False
-            if self.rung and mean * self._ratio[self.rung] <= ROOM * self.budget:
+            ratio = self._ratio[self.rung]
+            if now - self._since >= LONGEST:
+                ratio = min(ratio, _GUESS)
+            if self.rung and mean * ratio <= ROOM * self.budget:
                 return self._up(mean)
             if not self.rung:
                 self._calm = CALM

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from pocketmatte.core import Frame
-from pocketmatte.pipeline.governor import CALM, PATIENCE, Governor
+from pocketmatte.pipeline.governor import CALM, LONGEST, PATIENCE, Governor
 from pocketmatte.pipeline.ladder import Ladder, rungs_of
 from pocketmatte.pipeline.pipeline import Pipeline
 from pocketmatte.spec import InputSpec, OutputSpec
@@ -103,6 +103,20 @@ def test_a_very_hot_device_is_asked_less_often():
     assert bench.ladder.skipped > 0
     bench.heat(1)
     bench.run(60)
+    assert bench.governor.rung == 0
+
+
+@pytest.mark.parametrize(("factor", "seconds"), [(3, 0.5), (6, 1.3), (12, 0.3), (30, 1.1), (30, 2.1)])
+def test_a_hiccup_does_not_cost_the_better_way_for_ever(factor, seconds):
+    """It may be over when the lower rung is measured, which makes the upper one look many times as dear."""
+    bench = Bench()
+    bench.run(5)
+    bench.heat(factor)
+    bench.run(seconds)
+    bench.heat(1)
+    bench.run(3)
+    assert bench.governor.rung > 0
+    bench.run(2 * LONGEST + 30)
     assert bench.governor.rung == 0
 
 

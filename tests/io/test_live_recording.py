@@ -134,3 +134,31 @@ def test_a_kill_leaves_nothing_under_the_name_and_a_hidden_file_that_plays(tmp_p
     (hidden,) = tmp_path.iterdir()
     assert hidden.name.startswith(".pocketmatte-")
     assert played(hidden) >= 20
+
+
+COPY = """
+import resource, signal, sys
+from pocketmatte.core import PocketmatteError
+from pocketmatte.io.live import SinkRequest, open_sink, open_source
+source = open_source(sys.argv[1])
+sink = open_sink(sys.argv[2], SinkRequest(source.size, source.rate, source))
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+for work in (lambda: [sink.write(frame) for frame in source], sink.close):
+    try:
+        work()
+    except PocketmatteError as error:
+        print(error)
+"""
+
+
+def test_on_a_full_disk_a_file_made_of_a_file_is_not_there(tmp_path):
+    """As a live run does, closed after a write that failed: half a copy would pass for a whole one."""
+    noise = np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8)
+    write_clip(tmp_path / "in.mp4", range(60), Fraction(1, 10), lambda n: np.roll(noise, 5 * n, 1), rate=Fraction(10))
+    command = [sys.executable, "-c", COPY, str(tmp_path / "in.mp4"), str(tmp_path / "out.mp4")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    first = done.stdout.splitlines()[0]
+    assert first.startswith(f"cannot write {tmp_path / 'out.mp4'}: the file became larger"), done.stdout
+    assert [p.name for p in tmp_path.iterdir()] == ["in.mp4"]

@@ -2,13 +2,15 @@
 
     python -m benchmarks.serve [--requests 200] [--concurrency 16] [--soak 2000]
 
-The server is a process of its own with default settings. ``--soak`` adds more rounds of the mixed load, for memory.
+The server is a process of its own with default settings. ``--soak`` adds requests of the mixed load before the
+malformed ones; the resident memory is noted after every hundred requests.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import statistics
 import subprocess
@@ -32,6 +34,8 @@ PORTRAIT = Path(pocketmatte.__file__).parent / "assets" / "astronaut.jpg"
 SIDES = (160, 320, 512, 720, 1080, 1600, 2160)
 LOOKS = ("rgba", "alpha", "blur", "color:#336699")
 MALFORMED = 100
+ROUTES = {"/v1/cutout": "image", "/v1/matte": "image", "/v1/batch": "images", "/v1.0/removebg": "image_file"}
+EVERY = 100  # requests between two looks at the memory
 
 
 def main() -> None:
@@ -39,9 +43,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--requests", type=int, default=200)
     parser.add_argument("--concurrency", type=int, default=16)
-    parser.add_argument("--soak", type=int, default=0, help="further requests while memory is watched")
+    parser.add_argument("--soak", type=int, default=0, help="further requests, in hundreds, while memory is watched")
     parser.add_argument("--workers", type=int, default=1)
     arguments = parser.parse_args()
+    busy = os.getloadavg()[0]
     command = [sys.executable, "-m", "pocketmatte", "serve", "--port", "0", "--workers", str(arguments.workers)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
@@ -50,7 +55,8 @@ def main() -> None:
             report = measure(address, process.pid, arguments)
         finally:
             process.terminate()
-    report = {"date": date.today().isoformat(), "version": pocketmatte.__version__, "command": sys.argv[1:], **report}
+    setting = {"date": date.today().isoformat(), "version": pocketmatte.__version__, "command": sys.argv[1:]}
+    report = {**setting, "load_average": round(busy, 1), **report}
     (ROOT / "results" / "serve.json").write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps(report, indent=1))
 
@@ -61,15 +67,24 @@ def measure(address: str, pid: int, arguments: argparse.Namespace) -> dict[str, 
     limits = httpx.Limits(max_connections=arguments.concurrency)
     with httpx.Client(base_url=address, timeout=120, limits=limits) as client:
         load(client, pictures, 3 * len(SIDES), arguments.concurrency, seed=0)  # every size once and more: warm
-        rss = [_rss(pid)]
+        sent, series = 0, [{"after": "warm", "requests": 0, "mib": _rss(pid)}]
+
+        def note(after: str, count: int) -> None:
+            nonlocal sent
+            sent += count
+            series.append({"after": after, "requests": sent, "mib": _rss(pid)})
+
         row = load(client, pictures, arguments.requests, arguments.concurrency, seed=1)
-        rss.append(_rss(pid))
-        for k in range(arguments.soak // arguments.requests):
-            load(client, pictures, arguments.requests, arguments.concurrency, seed=2 + k)
-            rss.append(_rss(pid))
+        note("load", arguments.requests)
+        for k in range(arguments.soak // EVERY):
+            load(client, pictures, EVERY, arguments.concurrency, seed=2 + k)
+            note("soak", EVERY)
         bad = malformed(client)
+        note("malformed", MALFORMED)
         alive = client.get("/healthz").json()
-    return {"load": row, "rss_mib": rss, "malformed": bad, "after": alive}
+        load(client, pictures, EVERY, arguments.concurrency, seed=1)
+        note("next 100 good", EVERY)
+    return {"load": row, "rss": series, "malformed": bad, "after": alive}
 
 
 def load(client: httpx.Client, pictures: list[bytes], count: int, concurrency: int, seed: int) -> dict[str, Any]:
@@ -101,25 +116,26 @@ def load(client: httpx.Client, pictures: list[bytes], count: int, concurrency: i
 
 
 def malformed(client: httpx.Client) -> dict[str, int]:
-    """Truncated, mutilated, huge or wrong bodies; counts of the statuses they got."""
+    """Truncated, mutilated, huge, wrong or inflating bodies, to every route; counts of the statuses they got."""
     rng = random.Random(7)
     whole = PORTRAIT.read_bytes()
-    wide = _claiming(100_000, 100_000)
+    pictures = (None, None, _claiming(100_000, 100_000), _inflating(2**28), _inflating(2**28, b"iCCP"))
     statuses: Counter[str] = Counter()
     for k in range(MALFORMED):
-        kind = k % 5
+        route, name = list(ROUTES.items())[k % len(ROUTES)]
+        kind = k // len(ROUTES) % 7
         body: dict[str, Any]
         if kind == 0:
-            body = {"files": {"image": whole[: rng.randrange(len(whole) // 2)]}}
+            body = {"files": {name: whole[: rng.randrange(len(whole) // 2)]}}
         elif kind == 1:
-            body = {"files": {"image": bytes(rng.randrange(256) for _ in range(2000))}}
-        elif kind == 2:
-            body = {"files": {"image": wide}}
-        elif kind == 3:
+            body = {"files": {name: rng.randbytes(2000)}}
+        elif kind < len(pictures):
+            body = {"files": {name: pictures[kind]}}
+        elif kind == 5:
             body = {"content": b"{}", "headers": {"content-type": "application/json"}}
         else:
             body = {"content": whole[:999], "headers": {"content-type": "multipart/form-data; boundary=z"}}
-        statuses[str(client.post("/v1/cutout", **body).status_code)] += 1
+        statuses[str(client.post(route, **body).status_code)] += 1
     return dict(sorted(statuses.items()))
 
 
@@ -138,6 +154,16 @@ def _claiming(width: int, height: int) -> bytes:
     data[16:24] = width.to_bytes(4, "big") + height.to_bytes(4, "big")
     data[29:33] = zlib.crc32(bytes(data[12:29])).to_bytes(4, "big")
     return bytes(data)
+
+
+def _inflating(size: int, kind: bytes = b"zTXt") -> bytes:
+    """A good PNG with a chunk beside its pixels that inflates to ``size`` bytes."""
+    file = BytesIO()
+    Image.new("RGB", (8, 8)).save(file, "PNG")
+    data = file.getvalue()
+    body = kind + b"name\0\0" + zlib.compress(bytes(size))
+    chunk = (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+    return data[:33] + chunk + data[33:]  # behind the header
 
 
 def _rss(pid: int) -> float:

@@ -93,7 +93,9 @@ def openvino_async() -> str:
 def serve() -> str:
     """The server under load."""
     found = json.loads((RESULTS / "serve.json").read_text())
-    load, memory = found["load"], found["rss_mib"]
+    load, memory = found["load"], found["rss"]
+    loaded = [row for row in memory if row["after"] in ("load", "soak")]
+    behind = [row for row in memory[1:] if row not in loaded]
     told = {code: count for code, count in load["statuses"].items() if code != "200"}
     return grid(
         ["figure", "measured"],
@@ -102,7 +104,13 @@ def serve() -> str:
             ["other errors", str(sum(n for code, n in told.items() if code not in ("429", "503")))],
             ["pictures per second", f"{load['per_second']:.1f}"],
             ["p50 / p95, waiting included", f"{load['p50_ms']} / {load['p95_ms']} ms"],
-            ["resident memory, warm / at the end", f"{memory[0]:.0f} / {memory[-1]:.0f} MiB"],
+            ["load average of the machine before", f"{found['load_average']:.1f}"],
+            ["resident memory, warm", f"{memory[0]['mib']:.1f} MiB"],
+            [
+                f"after {loaded[0]['requests']} to {loaded[-1]['requests']} requests, seen every 100",
+                f"{min(row['mib'] for row in loaded):.1f} to {max(row['mib'] for row in loaded):.1f} MiB",
+            ],
+            *([f"after the {row['after']} ones", f"{row['mib']:.1f} MiB"] for row in behind),
             [
                 "malformed requests refused (4xx)",
                 f"{sum(n for c, n in found['malformed'].items() if c[0] == '4')} of 100",

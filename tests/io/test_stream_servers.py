@@ -16,7 +16,7 @@ import pytest
 from pocketmatte.core import PocketmatteError
 from pocketmatte.io.live import SinkRequest, open_sink, open_source
 from pocketmatte.io.stream_source import StreamSource
-from tests.io.stream_servers import nginx, probe, rtsp, wait_for
+from tests.io.stream_servers import free_port, nginx, probe, rtsp, wait_for
 from tests.io.video_clips import SIZE, flash, moving, write_clip
 
 pytestmark = pytest.mark.system
@@ -117,6 +117,29 @@ def test_gstreamer_records_what_is_published_over_rtsp(clip, tmp_path):
     found = probe(tmp_path / "recorded-0.mkv")
     assert (found["video"], found["size"], found["audio"]) == ("h264", "128x96", "aac")
     assert int(found["video packets"]) >= 50
+
+
+def test_ffprobe_takes_what_is_published_over_rtsp(clip):
+    """ffprobe is the server, so it sees the stream itself: nothing in between has put its packets in order."""
+    address = f"rtsp://127.0.0.1:{free_port()}/show"
+    seen: dict[str, str] = {}
+    receiver = threading.Thread(target=lambda: seen.update(probe(address, "-rtsp_flags", "listen")))
+    receiver.start()
+    sent = []
+
+    def connected() -> bool:
+        try:
+            sent.append(publish(clip, address))
+        except PocketmatteError:  # it does not listen yet
+            return False
+        return True
+
+    wait_for(connected)
+    receiver.join()
+    assert (seen["video"], seen["size"], seen["audio"]) == ("h264", "128x96", "aac")
+    assert sent[0].status.sent == 60
+    assert int(seen["video packets"]) >= 59
+    assert int(seen["audio packets"]) > 150
 
 
 def test_an_rtsp_server_that_dies_gets_the_stream_again(tmp_path):

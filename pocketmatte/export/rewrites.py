@@ -13,6 +13,7 @@ from pocketmatte.export.flatbuffer import read_model, write_model
 # name -> (module, function); the torch ones are loaded only when asked for
 FILE_REWRITES = {
     "expand-half": ("rewrites_flatbuffer", "expand_half"),
+    "flat-bias": ("rewrites_flatbuffer", "flat_bias"),
     "fuse-prelu": ("rewrites_flatbuffer", "fuse_prelu"),
     "merge-pad": ("rewrites_flatbuffer", "merge_pad"),
     "pool-to-convolution": ("rewrites_flatbuffer", "pool_to_convolution"),

@@ -47,6 +47,23 @@ def expand_half(model: Model) -> int:
     return _swept(model, done)
 
 
+def flat_bias(model: Model) -> int:
+    """Bias of a TRANSPOSE_CONV that the converter wrote as ``[1,1,1,C]`` -> ``[C]``: the quantiser takes its scales
+    along the first axis, and LiteRT refuses the file when that has length one."""
+    done = 0
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            if operator_name(model, operator) != "TRANSPOSE_CONV" or len(operator.inputs) < 4:
+                continue
+            bias = constant(model, graph, operator.inputs[3])
+            if bias is None or bias.ndim == 1:
+                continue
+            name = f"{tensor_name(graph, operator.inputs[3])};flat"
+            operator.inputs[3] = add_constant(model, graph, name, bias.reshape(-1))
+            done += 1
+    return _swept(model, done)
+
+
 def fuse_prelu(model: Model) -> int:
     """``relu(x) - a * relu(-x)`` in four operators, as litert-torch writes a PReLU -> one PRELU."""
     done = 0

@@ -119,6 +119,26 @@ def test_the_previous_alpha_has_all_levels_to_itself(tmp_path: Path) -> None:
     assert details["image"]["quantization"][0] == pytest.approx(2 / 255, rel=0.05)
 
 
+def test_transposed_convolutions_with_a_bias_become_int8(tmp_path: Path) -> None:
+    """The converter gives their bias four axes, of which the quantiser takes the first for the channels."""
+    import torch
+
+    from pocketmatte.export.litert import to_litert
+    from pocketmatte.export.quantize import quantize_litert
+    from pocketmatte.models import create_model
+
+    torch.manual_seed(0)
+    network = create_model("prisma-net", width=0.125, size=32).eval()
+    to_litert(network, (32, 32), tmp_path / "plain.tflite")
+    rng = np.random.default_rng(0)
+    samples = [{"image": rng.uniform(-1, 1, (1, 32, 32, 3)).astype(np.float32)} for _ in range(4)]
+    quantize_litert(tmp_path / "plain.tflite", tmp_path / "q.tflite", "int8", samples)
+    tensors = Interpreter(str(tmp_path / "q.tflite")).get_tensor_details()
+    assert sum(t["dtype"] == np.int8 for t in tensors) > 20
+    one = samples[0]["image"]
+    assert np.abs(alpha(tmp_path / "q.tflite", one) - alpha(tmp_path / "plain.tflite", one)).max() < 0.05
+
+
 def test_wrong_use_is_explained(plain: Path, tmp_path: Path) -> None:
     from pocketmatte.export.quantize import quantize_litert
 

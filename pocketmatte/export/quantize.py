@@ -32,7 +32,8 @@ Mode = Literal["fp16", "dynamic", "int8", "int8-io", "mixed"]
 MODES: tuple[str, ...] = get_args(Mode)
 DYNAMIC_LEAST = 4096  # weights a layer must have to be worth it in dynamic mode
 STATIC = ("int8", "int8-io", "mixed")
-# What makes a graph quantise well: plain weights, biases with one axis, no pooling that XNNPACK lacks in int8, a scale for each input
+# What makes a graph quantise well: plain weights, biases with one axis, no pooling that XNNPACK lacks in int8, a scale
+# for each input
 PREPARATION = ("expand-half", "flat-bias", "pool-to-convolution", "split-prior", "short-names")
 # Only for files that run on a CPU: quicker there, but more transpositions than an NPU likes
 FOR_CPU = ("split-resize",)

@@ -10,11 +10,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_
 
 from pocketmatte.apps.site import HEADERS, site_files
 from tests.web.clip import frames, write_y4m
+from tests.web.page import CHROMIUM, PATIENCE
 from tests.web.server import serving
 
-CHROMIUM = "/usr/bin/chromium"
 FAKE = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-PATIENCE = 120_000  # milliseconds; an emulated graphics card on a busy machine is slow
 
 
 @pytest.fixture(scope="session")

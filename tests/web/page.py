@@ -3,15 +3,46 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Playwright
+
+from tests.web.clip import ASTRONAUT
+
+CHROMIUM = "/usr/bin/chromium"
+PATIENCE = 120_000  # milliseconds; an emulated graphics card on a busy machine is slow
+
+
+@contextmanager
+def page_of(playwright: Playwright, *options: str) -> Iterator[Page]:
+    """A page of a browser of its own with these options."""
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *options])
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE)
+    yield page
+    browser.close()
 
 
 def start_camera(page: Page) -> None:
     """Press the button and wait for the first matted frames."""
     page.click("#open-camera")
     page.wait_for_function("app.loop.times !== null")
+
+
+def open_photo(page: Page) -> None:
+    """Choose the sample photo and wait until it is shown."""
+    page.evaluate("document.getElementById('output').classList.add('empty')")
+    page.set_input_files("#photo", str(ASTRONAUT))
+    page.wait_for_function("!document.getElementById('output').classList.contains('empty')")
+
+
+def container_of(page: Page, wanted: str) -> str:
+    """What a recording becomes in this browser when ``wanted`` is asked for."""
+    other = {"mp4": "webm", "webm": "mp4"}[wanted]
+    supported = page.evaluate("kind => MediaRecorder.isTypeSupported(`video/${kind}`)", wanted)
+    return wanted if supported else other
 
 
 def pixels(page: Page, points: list[tuple[int, int]]) -> list[list[int]]:

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Playwright
 
 from pocketmatte.apps.site import HEADERS, site_files
-from tests.web.conftest import CHROMIUM, PATIENCE
+from tests.web.page import CHROMIUM, PATIENCE
 
 pytestmark = pytest.mark.system
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,20 +13,10 @@ from pocketmatte.apps.site import HEADERS, site_files
 from pocketmatte.pipeline.golden import read_golden
 from pocketmatte.pipeline.pipeline import load
 from tests.web.clip import ASTRONAUT
-from tests.web.conftest import CHROMIUM, PATIENCE
-from tests.web.page import choose, next_frames, pixels, start_camera
+from tests.web.page import choose, next_frames, page_of, pixels, start_camera
 from tests.web.server import serving
 
 pytestmark = pytest.mark.system
-
-
-@contextmanager
-def page_of(playwright: Playwright, *options: str) -> Iterator[Page]:
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *options])
-    page = browser.new_page()
-    page.set_default_timeout(PATIENCE)
-    yield page
-    browser.close()
 
 
 def test_golden_vectors(playwright: Playwright) -> None:

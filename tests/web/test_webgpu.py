@@ -17,8 +17,8 @@ from pocketmatte.core import Alpha, Frame
 from pocketmatte.pipeline.golden import read_golden
 from pocketmatte.pipeline.pipeline import load
 from tests.web.clip import SIZE, frames
-from tests.web.conftest import CHROMIUM, FAKE
-from tests.web.page import next_frames, pixels, start_camera
+from tests.web.conftest import FAKE
+from tests.web.page import CHROMIUM, next_frames, pixels, start_camera
 from tests.web.server import serving
 
 pytestmark = pytest.mark.system

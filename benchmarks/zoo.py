@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import os
 import statistics
 import subprocess
@@ -119,6 +120,20 @@ def _run(session: Session, inputs: dict[str, Tensor]) -> None:
     session.run(inputs)
 
 
+def seen_before(run: Path) -> int:
+    """Samples seen by the runs that a run started from, as their logs say."""
+    try:
+        start = json.loads((run / "config.json").read_text())["init"]
+    except OSError:
+        return 0
+    if not start:
+        return 0
+    earlier = run.parent / Path(start).parent.name
+    with (earlier / "log.csv").open(newline="") as file:
+        *_, last = csv.DictReader(file)
+    return int(last["samples"]) + seen_before(earlier)
+
+
 def describe(pipeline: Pipeline) -> Row:
     """What the description of an exported network says of it."""
     spec = pipeline.spec
@@ -158,6 +173,7 @@ def main() -> None:
             export(name, best, options.weights / name)
         with load(options.weights / name, runtime="litert", refine="bilinear", foreground="none") as pipeline:
             row = {**rows.get(name, {}), **describe(pipeline)}
+            row["samples"] = int(row["samples"] or 0) + seen_before(options.runs / name)
             if "score" in steps:
                 row |= score(pipeline, options.data)
         rows[name] = {**row, "date": date.today().isoformat(), "commit": commit()}

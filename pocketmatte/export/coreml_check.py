@@ -160,6 +160,24 @@ def _upsample(v: Values) -> Tensor:
     return F.interpolate(v["x"], scale_factor=scale, mode="bilinear", align_corners=bool(v["align_corners"]))
 
 
+def _slice(v: Values) -> Tensor:
+    """``slice_by_index``: begin and end per axis, negative ones from the back; a mask means from or to the edge."""
+    x: Tensor = v["x"]
+    index: list[slice | int] = []
+    for axis in range(x.ndim):
+
+        def at(name: str, axis: int = axis) -> Any:
+            values = v.get(name)
+            return None if values is None else values[axis]
+
+        begin = None if at("begin_mask") else int(at("begin"))
+        if at("squeeze_mask"):
+            index.append(begin or 0)
+        else:
+            index.append(slice(begin, None if at("end_mask") else int(at("end")), int(at("stride") or 1)))
+    return x[tuple(index)]
+
+
 _OPERATORS: dict[str, Callable[[Values], Tensor]] = {
     "conv": _conv,
     "conv_transpose": _conv_transpose,
@@ -182,5 +200,6 @@ _OPERATORS: dict[str, Callable[[Values], Tensor]] = {
     "cast": lambda v: v["x"].float(),
     "identity": lambda v: v["x"],
     "reshape": lambda v: v["x"].reshape([int(n) for n in v["shape"]]),
+    "slice_by_index": _slice,
     "transpose": lambda v: v["x"].permute([int(n) for n in v["perm"]]),
 }

@@ -171,6 +171,22 @@ def test_coreml_takes_a_picture_and_is_an_ml_program(still):
     assert spec.description.output[0].name == "alpha"
 
 
+def test_coreml_slices_are_computed_like_the_network(tmp_path):
+    """Prisma-Net cuts the last row and column off what its transposed convolutions compute."""
+    from pocketmatte.export.coreml import to_coreml
+    from pocketmatte.export.coreml_check import MilSession
+    from pocketmatte.models import create_model
+
+    torch.manual_seed(0)
+    network = create_model("prisma-net", width=0.125, size=32).eval()
+    to_coreml(network, (32, 32), tmp_path / "p.mlpackage", "fp32")
+    grey = np.random.default_rng(0).integers(0, 256, (1, 3, 32, 32)).astype(np.float32)
+    with torch.no_grad():
+        expected = torch.sigmoid(network(torch.from_numpy(grey / 127.5 - 1))).numpy()
+    found = MilSession(tmp_path / "p.mlpackage").run({"image": grey})["alpha"]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("machine", ["desktop", "jetson"])
 def test_tensorrt_scripts_are_valid_and_say_what_is_missing(still, machine):
     import onnx

@@ -67,7 +67,39 @@ def originals() -> str:
     return grid([*head, "jitter x 1000", "ms, 1 / 2 threads", "ratio to the peer", "*claimed*"], body)
 
 
-TABLES: Tables = {"zoo-architectures": architectures, "zoo-trained": trained, "zoo-originals": originals}
+def against() -> str:
+    """Each trained network beside the best released file of its original: mIoU, and time as a ratio to the peer."""
+    released: dict[str, list[Row]] = {}
+    for row in rows_if_any("zoo_originals.csv"):
+        released.setdefault(row["model"], []).append(row)
+    body = []
+    for row in rows_if_any("zoo.csv"):
+        if not (theirs := released.get(row["model"])):
+            continue
+        cells, ahead = [], []
+        for name in ("real", "street"):
+            mine, best = float(row[f"{name}_miou"]), max(float(r[f"{name}_miou"]) for r in theirs)
+            cells.append(f"{mine:.3f} / {best:.3f}")
+            ahead.append(mine > best)
+        best = min((float(r["ratio_1"]) for r in theirs if r["ratio_1"]), default=0.0)
+        if row["ratio_1"] and best:
+            cells.append(f"{float(row['ratio_1']):.1f} / {best:.1f}")
+            ahead.append(float(row["ratio_1"]) < best)
+        else:
+            cells.append("-")
+        words = [w for w, yes in zip(("real", "street", "time"), ahead, strict=False) if yes]
+        body.append([f"`{row['model']}`", *cells, "everywhere" if all(ahead) else ", ".join(words) or "nowhere"])
+    if not body:
+        return "Nothing to compare yet."
+    return grid(["ours / original", "real", "street", "time, ratio to the peer", "ours is better"], body)
+
+
+TABLES: Tables = {
+    "zoo-architectures": architectures,
+    "zoo-trained": trained,
+    "zoo-against": against,
+    "zoo-originals": originals,
+}
 
 
 if __name__ == "__main__":

@@ -78,15 +78,14 @@ def against() -> str:
             continue
         cells, ahead = [], []
         for name in ("real", "street"):
-            mine, best = float(row[f"{name}_miou"]), max(float(r[f"{name}_miou"]) for r in theirs)
-            cells.append(f"{mine:.3f} / {best:.3f}")
-            ahead.append(mine > best)
-        best = min((float(r["ratio_1"]) for r in theirs if r["ratio_1"]), default=0.0)
-        if row["ratio_1"] and best:
-            cells.append(f"{float(row['ratio_1']):.1f} / {best:.1f}")
-            ahead.append(float(row["ratio_1"]) < best)
-        else:
-            cells.append("-")
+            key = f"{name}_miou"
+            best = max((float(r[key]) for r in theirs if r[key]), default=0.0)
+            cells.append(f"{float(row[key]):.3f} / {best:.3f}" if row[key] else "-")
+            ahead.append(bool(row[key]) and float(row[key]) > best)
+        quickest = min((float(r["ratio_1"]) for r in theirs if r["ratio_1"]), default=0.0)
+        timed = bool(row["ratio_1"]) and quickest > 0
+        cells.append(f"{float(row['ratio_1']):.1f} / {quickest:.1f}" if timed else "-")
+        ahead.append(timed and float(row["ratio_1"]) < quickest)
         words = [w for w, yes in zip(("real", "street", "time"), ahead, strict=False) if yes]
         body.append([f"`{row['model']}`", *cells, "everywhere" if all(ahead) else ", ".join(words) or "nowhere"])
     if not body:

@@ -145,18 +145,27 @@ def clean() -> str:
 
 
 def temporal() -> str:
-    """Flicker, error and lag with and without smoothing in time."""
+    """Flicker, error and lag with and without smoothing in time; the synthetic clips as their mean."""
+    groups: dict[tuple[str, str], list[tuple[Row, Row]]] = {}
     off = {(r["model"], r["clip"]): r for r in rows("temporal.csv") if r["temporal"] == "off"}
-    body = []
     for row in rows("temporal.csv"):
-        if row["temporal"] == "off":
-            continue
-        before = off[row["model"], row["clip"]]
-        pairs = [f"{100 * float(before[k]):.2f} -> {100 * float(row[k]):.2f}" for k in ("dtssd", "mad")]
-        tail = [f"{float(row['lag']):.2f}", f"{100 * float(row['control_mad']):.2f}"]
-        accepted = "yes" if row["accepted"] == "True" else "no"
-        body.append([f"`{row['model']}`, {row['clip']}", *pairs, *tail, accepted])
-    return grid(["model, clip", "dtSSD x 100", "MAD x 100", "lag, frames", "frozen: MAD x 100", "accepted"], body)
+        if row["temporal"] != "off":
+            name = "synthetic" if row["clip"].startswith("synthetic") else row["clip"]
+            groups.setdefault((row["model"], name), []).append((off[row["model"], row["clip"]], row))
+
+    def mean(some: list[Row], key: str) -> float:
+        return sum(float(row[key]) for row in some) / len(some)
+
+    body = []
+    for (model, clip), pairs in groups.items():
+        before, after = [b for b, _ in pairs], [a for _, a in pairs]
+        moved = [f"{100 * mean(before, k):.2f} -> {100 * mean(after, k):.2f}" for k in ("dtssd", "mad")]
+        lag = max((float(row["lag"]) for row in after), key=abs)
+        tail = [f"{lag:.2f}", f"{100 * mean(after, 'control_mad'):.2f}"]
+        accepted = sum(row["accepted"] == "True" for row in after)
+        body.append([f"`{model}`, {clip}", *moved, *tail, f"{accepted} of {len(after)}"])
+    head = ["model, clips", "dtSSD x 100", "MAD x 100", "largest lag, frames", "frozen: MAD x 100", "accepted"]
+    return grid(head, body)
 
 
 def subtract() -> str:

@@ -144,6 +144,14 @@ def describe(pipeline: Pipeline) -> Row:
     return {**row, "bytes": spec.path_of(spec.file_for("litert")).stat().st_size}
 
 
+def read_rows(path: Path) -> dict[str, Row]:
+    """The rows of an earlier run by their model; none without a file."""
+    if not path.exists():
+        return {}
+    with path.open(newline="") as file:
+        return {row["model"]: dict(row) for row in csv.DictReader(file)}
+
+
 def main() -> None:
     """Parse options, run the steps, rewrite the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -163,10 +171,7 @@ def main() -> None:
     ]
     if unknown := set(names) - set(known):
         parser.error(f"no networks of the zoo: {', '.join(sorted(unknown))}")
-    rows: dict[str, Row] = {}
-    if options.out.exists():
-        with options.out.open(newline="") as file:
-            rows = {row["model"]: dict(row) for row in csv.DictReader(file)}
+    rows = read_rows(options.out)
     for name in names:
         best = options.runs / name / "best.pt"
         if "export" in steps and best.is_file():
@@ -186,6 +191,7 @@ def main() -> None:
             rows[name] |= times
             print(name, times)
     options.out.parent.mkdir(parents=True, exist_ok=True)
+    rows = read_rows(options.out) | {name: rows[name] for name in names}  # another run may have written meanwhile
     with options.out.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, Playwright
 from tests.web.clip import ASTRONAUT
 
 CHROMIUM = "/usr/bin/chromium"
-PATIENCE = 120_000  # milliseconds; an emulated graphics card on a busy machine is slow
+PATIENCE = 60_000  # milliseconds; an emulated graphics card on a busy machine is slow
 
 
 @contextmanager
@@ -72,10 +72,16 @@ def choose(page: Page, group: str, value: str) -> None:
 
 
 def next_frames(page: Page, count: int = 3) -> None:
-    """Frames under way may still have the old settings."""
+    """Wait for new ones: frames under way may still have the old settings. Says what the page does if none come."""
     page.evaluate(
-        "async count => { const draw = app.stage.draw; let seen = 0;"
-        "  await new Promise(done => { app.stage.draw = function (scene) { draw.call(this, scene);"
-        "    if (++seen >= count) { app.stage.draw = draw; done(); } }; }); }",
-        count,
+        "async ([count, patience]) => { const draw = app.stage.draw; let seen = 0;"
+        "  await new Promise((done, fail) => {"
+        "    const { camera, loop } = app; const { video } = camera;"
+        "    const end = setTimeout(() => { app.stage.draw = draw; fail(new Error(`no frames: ${JSON.stringify({"
+        "      seen, running: loop.running, status: document.getElementById('status').textContent,"
+        "      paused: video.paused, ready: video.readyState, tracks: camera.stream?.getTracks().map(t => t.readyState)"
+        "    })}`)); }, patience);"
+        "    app.stage.draw = function (scene) { draw.call(this, scene);"
+        "      if (++seen >= count) { clearTimeout(end); app.stage.draw = draw; done(); } }; }); }",
+        [count, PATIENCE],
     )

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 
-from pocketmatte.apps.site import site_files
+from pocketmatte.apps.site import HEADERS, site_files
 from pocketmatte.io.video_source import VideoSource
 from tests.web.clip import ASTRONAUT, SIZE, STRIPES, frames, person
 from tests.web.page import choose, next_frames, picture, pixels, start_camera
+from tests.web.server import serving
 
 pytestmark = pytest.mark.system
 
@@ -302,6 +303,28 @@ def test_picker_offers_what_the_site_lists_and_switches(open_app: Callable[..., 
     page.wait_for_function("document.getElementById('status').textContent.includes('could not be loaded (404)')")
     assert page.input_value("#model") == name
     next_frames(page)
+
+
+def test_a_model_that_cannot_be_compiled_leaves_the_one_before(open_app: Callable[..., Page]) -> None:
+    files: dict[str, Path | bytes] = dict(site_files())
+    listed = json.loads(files["models.json"])
+    first = listed["models"][0]
+    spec = json.loads(files[first["spec"]])
+    listed["models"].append({"name": "broken", "summary": "", "spec": "models/broken/spec.json"})
+    files |= {"models.json": json.dumps(listed).encode(), "models/broken/spec.json": json.dumps(spec).encode()}
+    for weights in spec["files"]:
+        files[f"models/broken/{weights['file']}"] = b"\x1c\0\0\0TFL3" + bytes(4000)
+    with serving(files, HEADERS) as address:
+        page = open_app("?renderer=2d", address)
+        start_camera(page)
+        ready = page.inner_text("#status")
+        page.select_option("#model", "broken")
+        page.wait_for_function(
+            "said => ![said, 'Loading broken…'].includes(document.getElementById('status').textContent)", arg=ready
+        )
+        assert page.input_value("#model") == page.evaluate("app.model") == first["name"]
+        choose(page, "looks", "color")
+        assert near(pixels(page, OUTSIDE)[0], GREEN, 3)
 
 
 @pytest.mark.parametrize("viewport", [(390, 844), (844, 390), (1280, 800)])

@@ -20,6 +20,8 @@ interface EngineModule {
 }
 
 let threadsLoaded = 0;
+/** Helpers of the threaded build that no model has: it starts one per core, and a model that finds too few hangs. */
+let helpers = 0;
 /** Addresses of the build that has been loaded. */
 export let engineFiles: string[] = [];
 
@@ -42,6 +44,7 @@ export async function loadEngine(folder: string, threads: number): Promise<void>
   (self as unknown as { Module: EngineModule }).Module = { wasmBinary, mainScriptUrlOrBlob: script };
   await loadLiteRt(script);
   threadsLoaded = threads;
+  helpers = threads > 1 ? navigator.hardwareConcurrency : 0;
   engineFiles = [script, packed];
 }
 
@@ -56,8 +59,11 @@ async function unpacked(bytes: ArrayBuffer): Promise<ArrayBuffer> {
 export class Session {
   private constructor(private readonly model: CompiledModel, readonly placement: Placement) {}
 
-  /** Compile `.tflite` bytes; falls back from WebGPU to WebAssembly when the graphics card cannot take the network. */
-  static async open(bytes: Uint8Array, accelerator: Accelerator): Promise<Session> {
+  /**
+   * Compile `.tflite` bytes; falls back from WebGPU to WebAssembly when the graphics card cannot take the network.
+   * There it gets at most `most` threads, fewer when other sessions have them.
+   */
+  static async open(bytes: Uint8Array, accelerator: Accelerator, most = threadsLoaded): Promise<Session> {
     const gpu = accelerator === "webgpu" && getDefaultEnvironment().webGpuDevice !== null;
     if (gpu) {
       try {
@@ -68,8 +74,10 @@ export class Session {
         console.warn("WebGPU cannot run this network, using WebAssembly:", error);
       }
     }
-    const model = await loadAndCompile(expandHalf(bytes), { accelerator: "wasm", cpuOptions: { numThreads: threadsLoaded } });
-    return new Session(model, { accelerator: "wasm", threads: threadsLoaded });
+    const threads = 1 + Math.min(most - 1, helpers);
+    const model = await loadAndCompile(expandHalf(bytes), { accelerator: "wasm", cpuOptions: { numThreads: threads } });
+    helpers -= threads - 1;
+    return new Session(model, { accelerator: "wasm", threads });
   }
 
   /** Shape of an input or output by name. */
@@ -108,6 +116,7 @@ export class Session {
 
   close(): void {
     this.model.delete();
+    helpers += this.placement.threads - 1;
   }
 }
 

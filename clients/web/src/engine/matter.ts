@@ -29,12 +29,22 @@ export interface Loaded {
   layout: Layout;
 }
 
-/** Fetch a `spec.json` and its `.tflite`, and compile it. */
-export async function loadModel(url: string, accelerator: Accelerator): Promise<Loaded> {
+export interface Model {
+  spec: ModelSpec;
+  bytes: Uint8Array;
+  layout: Layout;
+}
+
+/** Fetch a `spec.json` and its `.tflite`. */
+export async function fetchModel(url: string): Promise<Model> {
   const { spec, file, weights } = await fetchSpec(url);
   const bytes = await (await fetched(weights)).arrayBuffer();
-  const session = await Session.open(new Uint8Array(bytes), accelerator);
-  return { spec, session, layout: file.layout };
+  return { spec, bytes: new Uint8Array(bytes), layout: file.layout };
+}
+
+/** Compile it, for `threads` at most. */
+export async function compile({ spec, bytes, layout }: Model, accelerator: Accelerator, threads?: number): Promise<Loaded> {
+  return { spec, layout, session: await Session.open(bytes, accelerator, threads) };
 }
 
 export class Matter {

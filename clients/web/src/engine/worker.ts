@@ -3,15 +3,16 @@
 import { CardRenderer } from "../render/webgpu";
 import { CardMask } from "./card";
 import { engineFiles, graphicsCard, loadEngine } from "./litert";
-import { type Loaded, Matter, loadModel } from "./matter";
+import { type Loaded, Matter, type Model, compile, fetchModel } from "./matter";
 import type { Drawn, Matted, Numbered, Reply, Request } from "./protocol";
 import type { Pixels } from "./tensors";
 
 type Load = Extract<Request, { kind: "load" }>;
 
 let loaded: Load | null = null;
+let model: Model | null = null;
 let matter: Matter | null = null;
-let harmonizer: Promise<Loaded> | null = null;
+let harmonizer: Loaded | null = null;
 let canvas: OffscreenCanvas | null = null;
 /** Mask and renderer on the graphics card that the network runs on. */
 let card: { mask: CardMask; renderer: CardRenderer } | null = null;
@@ -28,12 +29,25 @@ function pixels(frame: ImageBitmap): Pixels {
 async function load(request: Load): Promise<Matter> {
   await loadEngine(request.engine, request.threads);
   if (request.accelerator === "webgpu" && !loaded) void graphicsCard()?.lost.then(() => { lost = true; });
-  const next = await loadModel(request.model, lost ? "wasm" : request.accelerator);
-  const composes = request.compose && next.session.placement.accelerator === "webgpu";
-  card = composes ? (card ?? (await openCard())) : null;
+  const next = await fetchModel(request.model);
+  // The model before makes room: there are not threads enough for two.
+  const before = model;
   matter?.close();
-  loaded = request;
-  return (matter = new Matter(next, card?.mask));
+  matter = null;
+  try {
+    return await put(next, request);
+  } catch (error) {
+    if (before && loaded) await put(before, loaded);
+    throw error;
+  }
+}
+
+async function put(next: Model, request: Load): Promise<Matter> {
+  const compiled = await compile(next, lost ? "wasm" : request.accelerator);
+  const composes = request.compose && compiled.session.placement.accelerator === "webgpu";
+  card = composes ? (card ?? (await openCard())) : null;
+  [loaded, model] = [request, next];
+  return (matter = new Matter(compiled, card?.mask));
 }
 
 async function openCard(): Promise<typeof card> {
@@ -98,14 +112,14 @@ async function answer(request: Request): Promise<[unknown, Transferable[]]> {
       return draw(request);
     case "harmonize": {
       if (!loaded?.harmonizer) throw new Error("this site has no harmonizer");
-      harmonizer ??= loadModel(loaded.harmonizer, "wasm");
-      const { spec, session } = await harmonizer;
+      harmonizer ??= await compile(await fetchModel(loaded.harmonizer), "wasm", 1);
+      const { spec, session } = harmonizer;
       return [await session.answer({ [spec.input.name]: request.composite }, spec.output.name), []];
     }
     case "check": {
-      const model = new Matter(await loadModel(request.model, loaded?.accelerator ?? "wasm"));
-      const { alpha, tensor } = await model.infer(request.image);
-      model.close();
+      const checked = new Matter(await compile(await fetchModel(request.model), loaded?.accelerator ?? "wasm"));
+      const { alpha, tensor } = await checked.infer(request.image);
+      checked.close();
       return [{ alpha, tensor }, []];
     }
     case "reset":

@@ -219,6 +219,27 @@ def test_recording_plays(open_app: Callable[..., Page], tmp_path: Path, containe
     assert near(list(pictures[-1][30, 30]), GREEN, 20)
 
 
+def test_recording_falls_back_to_what_the_browser_can_write(open_app: Callable[..., Page]) -> None:
+    page = open_app("?renderer=2d")
+    start_camera(page)
+    page.evaluate(
+        "() => { const knows = MediaRecorder.isTypeSupported;"
+        " MediaRecorder.isTypeSupported = type => !type.startsWith('video/mp4') && knows(type); }"
+    )
+    page.select_option("#container", "mp4")
+    page.click("#record")
+    next_frames(page)
+    page.wait_for_timeout(500)
+    with page.expect_download() as saved:
+        page.click("#record")
+    assert saved.value.suggested_filename == "pocketmatte.webm"
+    assert Path(saved.value.path()).read_bytes()[:4] == b"\x1a\x45\xdf\xa3"
+    page.evaluate("MediaRecorder.isTypeSupported = () => false")
+    page.click("#record")
+    assert page.inner_text("#status") == "This browser cannot record."
+    assert page.get_attribute("#record", "aria-pressed") == "false"
+
+
 def test_own_backgrounds(open_app: Callable[..., Page], tmp_path: Path) -> None:
     page = open_app("?renderer=2d")
     start_camera(page)
@@ -325,6 +346,47 @@ def test_a_model_that_cannot_be_compiled_leaves_the_one_before(open_app: Callabl
         assert page.input_value("#model") == page.evaluate("app.model") == first["name"]
         choose(page, "looks", "color")
         assert near(pixels(page, OUTSIDE)[0], GREEN, 3)
+
+
+@pytest.mark.parametrize("viewport", [(390, 844), (844, 390)])
+def test_fingers_alone_are_enough(open_app: Callable[..., Page], viewport: tuple[int, int]) -> None:
+    """A phone held upright and on its side: everything by touch, with a screen of three pixels to the point."""
+    width, height = viewport
+    page = open_app(
+        "?renderer=2d",
+        viewport={"width": width, "height": height},
+        is_mobile=True,
+        has_touch=True,
+        device_scale_factor=3,
+    )
+    page.tap("#open-camera")
+    page.wait_for_function("app.loop.times !== null")
+    page.tap("#looks label:has(input[value=color])")
+    next_frames(page)
+    assert near(pixels(page, OUTSIDE)[0], GREEN, 3)
+    page.tap("#backdrops button[aria-label=Studio]")
+    next_frames(page)
+    assert not near(pixels(page, OUTSIDE)[0], GREEN, 30)
+    page.tap("#output")
+    assert page.evaluate("app.settings.filter") == "smoothstep"
+    assert page.inner_text("#status") == "Filter: Smooth-step"
+    page.tap("#filters label:has(input[value=alpha])")
+    page.tap("#switch")
+    page.wait_for_function("app.camera.facing === 'environment' && app.loop.times !== null")
+    with page.expect_download() as saved:
+        page.tap("#snapshot")
+    assert saved.value.suggested_filename == "pocketmatte.png"
+    page.locator("#output").scroll_into_view_if_needed()
+    box = page.locator("#output").bounding_box()
+    assert box
+    finger = page.context.new_cdp_session(page)
+    middle = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    with page.expect_download() as saved:
+        finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [middle]})
+        page.wait_for_timeout(800)
+        finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert saved.value.suggested_filename == "pocketmatte-harmonised.png"
+    assert page.evaluate("app.settings.filter") == "alpha"
 
 
 @pytest.mark.parametrize("viewport", [(390, 844), (844, 390), (1280, 800)])

@@ -33,9 +33,9 @@ def start_camera(page: Page) -> None:
 
 def open_photo(page: Page) -> None:
     """Choose the sample photo and wait until it is shown."""
-    page.evaluate("document.getElementById('output').classList.add('empty')")
+    page.evaluate("app.still = null")
     page.set_input_files("#photo", str(ASTRONAUT))
-    page.wait_for_function("!document.getElementById('output').classList.contains('empty')")
+    page.wait_for_function("app.still !== null && !document.getElementById('output').classList.contains('empty')")
 
 
 def container_of(page: Page, wanted: str) -> str:

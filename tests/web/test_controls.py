@@ -368,6 +368,9 @@ def test_control(live: Page, playwright: Playwright, site: str, tmp_path: Path, 
         " app.settings.color = [0, 177 / 255, 64 / 255];"
         " app.setFilter('alpha'); app.setLook('color'); document.activeElement?.blur(); }"
     )
+    if not live.evaluate("app.loop.running"):  # a case before failed with a photo open
+        live.click("#camera")
+        live.wait_for_function("app.loop.times !== null")
     live.uncheck("#mirror")
     next_frames(live)
     case(Use(live, playwright, site, tmp_path))

@@ -9,7 +9,7 @@ import type { Backdrop, Drawing, LookKind, Scene } from "../render/scene";
 import { type PaintedBackdrop, ownBackdrop, painted } from "./backdrops";
 import { Camera, type Facing } from "./camera";
 import { byId } from "./dom";
-import { type Live, Loop } from "./loop";
+import { Loop, type Show } from "./loop";
 import { Offline } from "./offline";
 import { type Container, Recorder, save } from "./recorder";
 import { DEFAULTS, FILTERS, type FilterKind, LOOKS, type Settings, nextOf } from "./settings";
@@ -106,7 +106,7 @@ export class App {
       this.say("The camera has stopped.");
     });
     this.setMirrored(facing === "user");
-    void this.attempt(() => this.loop.start(this.order, (live) => this.showLive(live)));
+    void this.attempt(() => this.loop.start(this.order, this.showLive));
   }
 
   setMirrored(mirrored: boolean): void {
@@ -159,24 +159,25 @@ export class App {
   private order = async (): Promise<Drawing | null> =>
     this.composes && !this.wanted ? this.stage.drawing(this.settings, this.backdrop()) : null;
 
-  private async showLive(live: Live): Promise<void> {
+  private showLive: Show = async (live, wanted) => {
     if (this.accelerator === "webgpu" && live.placement.accelerator === "wasm") {
       this.composes = false;
       this.runsOn(live.placement);
       this.say("The graphics card was lost; the network goes on without it.");
     }
-    if (!("picture" in live)) return this.show(live, true);
+    if (!("picture" in live)) return this.show(live, true, wanted);
     this.stage.draw(live.picture);
     this.shown = true;
-  }
+  };
 
-  private async show(matted: Matted, live: boolean): Promise<void> {
+  private async show(matted: Matted, live: boolean, wanted: () => boolean = () => true): Promise<void> {
     const scene = await this.stage.scene(matted, this.settings, this.backdrop(), live);
+    if (!wanted()) return;
     this.stage.draw(scene);
     this.shown = true;
-    const wanted = this.wanted;
+    const asked = this.wanted;
     this.wanted = null;
-    if (wanted) wanted({ ...matted, frame: await createImageBitmap(matted.frame) });
+    if (asked) asked({ ...matted, frame: await createImageBitmap(matted.frame) });
   }
 
   /** Settings have changed: a photo is drawn anew, the camera shows it with its next frame. */

@@ -15,6 +15,8 @@ export interface Times {
 }
 
 export type Live = Matted | Drawn;
+/** Draws a frame, unless `wanted` says that the camera was stopped or started anew meanwhile. */
+export type Show = (live: Live, wanted: () => boolean) => Promise<void>;
 const release = (live: Live): void => ("picture" in live ? live.picture : live.frame).close();
 
 export class Loop {
@@ -38,7 +40,7 @@ export class Loop {
    * Runs until `stop` or an error, which it throws. `order` says what the worker shall draw, or null where the page
    * draws and needs the matte.
    */
-  async start(order: () => Promise<Drawing | null>, show: (live: Live) => Promise<void>): Promise<void> {
+  async start(order: () => Promise<Drawing | null>, show: Show): Promise<void> {
     const run = (this.run = performance.now());
     await this.engine.ask({ kind: "reset" });
     this.last = performance.now();
@@ -67,13 +69,14 @@ export class Loop {
     return this.engine.ask({ kind: "draw", frame, drawing }, picture ? [frame, picture] : [frame]);
   }
 
-  private async finish(waiting: Promise<[Live, number]>, show: (live: Live) => Promise<void>, run: number): Promise<void> {
+  private async finish(waiting: Promise<[Live, number]>, show: Show, run: number): Promise<void> {
     const [live, capture] = await waiting;
     if (this.run !== run) return release(live);
     const started = performance.now();
-    await show(live);
+    await show(live, () => this.run === run);
     const now = performance.now();
     release(live);
+    if (this.run !== run) return;
     const compose = now - started + ("picture" in live ? live.times.compose : 0);
     const seen: Times = { capture, ...live.times, compose, fps: 1000 / (now - this.last) };
     this.last = now;

@@ -33,7 +33,8 @@ class Bank:
     The first ``people`` pictures are people, the rest backgrounds. ``start``, ``height``, ``width`` are ``[N,LEVELS]``.
     ``box`` float ``[people,4]``: top, bottom, left, right of the person in pixels (top < 0: nobody found). ``reach``
     ``[people,DEPTHS,2]``: leftmost and rightmost column of the person above each depth. ``strips`` ``[K,5]``: picture
-    and the box (top, bottom, left, right) of a part without people.
+    and the box (top, bottom, left, right) of a part without people. ``singles`` ``[S]``: the backgrounds with one large
+    animal or thing.
     """
 
     pixels: Tensor
@@ -47,6 +48,7 @@ class Bank:
     full_body: Array
     cut_out: Array
     strips: Array
+    singles: Array
 
     @property
     def backgrounds(self) -> int:
@@ -90,6 +92,7 @@ def build_bank(store: Store, device: torch.device | str = "cpu", threads: int = 
         np.array([p.recipe.full_body for p in store.people], bool),
         np.array(whole, bool),
         np.array(strips, np.float64).reshape(-1, 5),
+        np.array(store.singles, np.int64) + count,
     )
 
 

@@ -27,12 +27,14 @@ class SceneMix:
     """Shares of the kinds of picture, and probabilities of what is done to them.
 
     ``nobody`` and ``photo`` (a picture as it was taken) leave the rest to people pasted onto new backgrounds.
+    ``single``: share of ``nobody`` that shows one large animal or thing whole, where the data has such pictures.
     ``second`` and ``third`` person, ``poster`` on the background, ``occluder`` in front. ``pairs``: share of the
     samples that come with an untouched earlier frame, for consistency and temporal losses. ``prior``: for video
     networks, the kinds of previous matte.
     """
 
-    nobody: float = 0.09
+    nobody: float = 0.17
+    single: float = 0.5
     photo: float = 0.42
     second: float = 0.25
     third: float = 0.07
@@ -71,7 +73,7 @@ def compose(bank: Bank, mix: SceneMix, n: int, size: int, seed: list[int]) -> Ba
     kind = rng.random(n)
     photo = (kind >= mix.nobody) & (kind < mix.nobody + mix.photo)
     pasted = kind >= mix.nobody + mix.photo
-    image, alpha, trust = _scenes(bank, mix, photo, size, rng)
+    image, alpha, trust = _scenes(bank, mix, photo, kind < mix.nobody * mix.single, size, rng)
     change = rows(pasted & (rng.random(n) < 0.5), device)
     if len(change):
         image[change] = jitter_colour(image[change], rng).clamp(0, 255)
@@ -113,12 +115,15 @@ def _draw(weight: Array, n: int, rng: np.random.Generator) -> Array:
 
 
 def _scenes(
-    bank: Bank, mix: SceneMix, photo: Array, size: int, rng: np.random.Generator
+    bank: Bank, mix: SceneMix, photo: Array, single: Array, size: int, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
     """What everything else is built on: photos with their people, and backgrounds without."""
     n, device = len(photo), bank.pixels.device
     crops = framing.draw_crops(bank, _draw(bank.weight, n, rng), rng, mix.half_body, mix.frame)
     seen, scenery = framing.view_windows(crops, size, rng), framing.background_views(bank, n, size, rng)
+    if len(bank.singles):
+        alone = framing.single_views(bank, n, size, rng)
+        scenery.picture[single], scenery.matrix[single] = alone.picture[single], alone.matrix[single]
     pick = photo[:, None, None]
     views = Views(
         np.where(photo, seen.picture, scenery.picture),
@@ -129,14 +134,14 @@ def _scenes(
     image, alpha, trust = scene[:, :3], scene[:, 3:4], scene[:, 4:]
     empty = rows(~photo, device)
     alpha[empty], trust[empty] = 0, 255  # also where a strip of a photo touches its person
-    if (soft := ~photo & (rng.random(n) < 0.3)).any():
+    if (soft := ~photo & ~single & (rng.random(n) < 0.3)).any():
         index = rows(soft, device)
         image[index] = blur(image[index], rng.uniform(0.8, max(1.0, size / 40), int(soft.sum())))
-    if (plain := ~photo & (rng.random(n) < 0.04)).any():  # a wall or a studio sweep
+    if (plain := ~photo & ~single & (rng.random(n) < 0.04)).any():  # a wall or a studio sweep
         colour = on_device(rng.uniform(0, 255, (int(plain.sum()), 3, 1, 1)), device)
         index = rows(plain, device)
         image[index] = uneven_light(colour.expand(-1, 3, size, size), rng).clamp(0, 255)
-    _hang_posters(bank, mix, ~photo & (rng.random(n) < mix.poster), image, rng)
+    _hang_posters(bank, mix, ~photo & ~single & (rng.random(n) < mix.poster), image, rng)
     return image, alpha, trust
 
 

@@ -106,6 +106,14 @@ def view_windows(crops: Crops, size: int, rng: np.random.Generator, perspective:
     return Views(crops.picture, matrix, np.full(n, 1e6))
 
 
+def single_views(bank: Bank, n: int, size: int, rng: np.random.Generator) -> Views:
+    """Most of a picture of one large animal or thing, framed as people are."""
+    picture = bank.singles[rng.integers(len(bank.singles), size=n)]
+    nothing = np.zeros(n)
+    window = np.stack([nothing, bank.height[picture, 0], nothing, bank.width[picture, 0]], 1)
+    return view_windows(Crops(picture, window, window, nothing > 0, nothing > 0), size, rng)
+
+
 def paste_people(bank: Bank, crops: Crops, size: int, rng: np.random.Generator) -> Views:
     """Put each person into the square, 0.5 to 1.25 of it high, in a frame of any aspect.
 

@@ -107,6 +107,10 @@ def people_sets(root: Path) -> list[PeopleSet]:
     return [known[name] for name in found]
 
 
+# Each picture shows one large animal or thing: what networks take for a person first.
+SINGLES = frozenset({"imagenet_samples"})
+
+
 def background_sets(root: Path) -> list[Path]:
     """The folders of people-free pictures in ``root/backgrounds``, sorted."""
     folder = root / "backgrounds"

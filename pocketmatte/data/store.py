@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from pocketmatte.core import PocketmatteError
 from pocketmatte.data.recipes import (
+    SINGLES,
     PeopleSet,
     background_sets,
     is_validation,
@@ -40,10 +41,12 @@ class Person:
 
 @dataclass(frozen=True)
 class Store:
-    """Training or held-out pictures; ``backgrounds`` are uint8 RGB ``[H,W,3]`` without people."""
+    """Training or held-out pictures; ``backgrounds`` are uint8 RGB ``[H,W,3]`` without people, those numbered in
+    ``singles`` show one large animal or thing."""
 
     people: list[Person] = field(default_factory=list)
     backgrounds: list[Array] = field(default_factory=list)
+    singles: list[int] = field(default_factory=list)
 
 
 def read_rgb(path: Path) -> Array:
@@ -99,9 +102,10 @@ def load_store(
     for recipe in people_sets(root):
         pairs = [p for p in list_pairs(root / "train" / recipe.name) if is_validation(recipe.name, p[0]) == validation]
         tasks += [(recipe, *pair) for pair in pairs[:only]]
-    scenes = []
+    scenes: list[Path] = []
     for folder in background_sets(root):
         scenes += [p for p in list_images(folder) if is_validation(folder.name, p.stem) == validation][:only]
+    singles = [number for number, path in enumerate(scenes) if path.parent.name in SINGLES]
     with ThreadPoolExecutor(threads) as pool:
         people = list(pool.map(person, tasks))
         backgrounds = list(pool.map(lambda path: shrink(read_rgb(path), side), scenes))
@@ -109,10 +113,10 @@ def load_store(
         raise PocketmatteError(
             f"{root} holds {len(people)} people and {len(backgrounds)} backgrounds to learn from; both are needed"
         )
-    return Store(people, backgrounds)
+    return Store(people, backgrounds, singles)
 
 
 def relabel(store: Store, alphas: Sequence[Array], trusts: Sequence[Array]) -> Store:
     """The same pictures with other labels, in the order of ``store.people``."""
     people = [replace(p, alpha=a, trust=t) for p, a, t in zip(store.people, alphas, trusts, strict=True)]
-    return Store(people, store.backgrounds)
+    return replace(store, people=people)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from pocketmatte.data.bank import build_bank
 from pocketmatte.data.compose import SceneMix, compose
 from pocketmatte.data.framing import background_views, draw_crops, paste_people, view_windows
 from pocketmatte.data.motion import PriorMix, move
@@ -62,6 +63,23 @@ def test_shares_of_nobody_photo_and_paste(bank):
     photo = compose(bank, replace(CLEAN, nobody=0.0, photo=1.0), 16, 64, [3])
     assert ((photo.alpha > 127).float().mean((1, 2, 3)) > 0.01).float().mean() > 0.9
     assert photo.trust.min() < 255  # the teacher-labelled half of the drawn people
+
+
+def test_single_things_are_shown_whole(store):
+    rng = np.random.default_rng(0)
+    noise = [rng.integers(0, 256, (64, 64, 3), np.uint8) for _ in range(3)]
+    ramp = np.repeat(np.linspace(0, 255, 64, dtype=np.uint8)[None, :, None], 64, 0).repeat(3, 2)
+    bank = build_bank(replace(store, backgrounds=[*noise, ramp], singles=[3]))
+    mix = replace(CLEAN, nobody=1.0, photo=0.0, single=1.0)
+    shown = compose(bank, mix, 24, 64, [6])
+    assert (shown.alpha == 0).all()
+    steps = (shown.image[:, :, :, 1:].float() - shown.image[:, :, :, :-1].float()).abs()
+    assert steps.mean((1, 2, 3)).max() < 12  # the ramp, never noise
+    span = shown.image.float().amax((1, 2, 3)) - shown.image.float().amin((1, 2, 3))
+    assert span.median() > 150  # most of it
+    half = compose(bank, replace(mix, single=0.5), 64, 64, [7]).image.float()
+    noisy = ((half[:, :, :, 1:] - half[:, :, :, :-1]).abs().mean((1, 2, 3)) > 12).float().mean()
+    assert 0.2 < noisy < 0.7
 
 
 def test_a_second_person_adds_and_an_occluder_takes_away(bank):

@@ -23,6 +23,7 @@ from pocketmatte.core import Alpha, Frame, UInt8Image
 from pocketmatte.evaluate.report import EmptyReport, ImageScore, Report, mean, plain
 from pocketmatte.evaluate.runner import evaluate_empty, evaluate_pairs
 from pocketmatte.evaluate.slices import means, read_slices
+from pocketmatte.ops.clean import DEFAULT_CLEAN, Clean
 from pocketmatte.pipeline.pipeline import Pipeline, Refine, load
 
 RESULTS = Path(__file__).parent.parent / "results"
@@ -132,7 +133,8 @@ def main() -> None:
     for model in options.models:
         file, _, how = model.partition(":")
         refine: Refine = "bilinear" if how == "bilinear" else "guided"
-        with load(file, refine=refine, foreground="none") as pipeline:
+        clean: Clean = "off" if how == "bilinear" else DEFAULT_CLEAN
+        with load(file, refine=refine, clean=clean, foreground="none") as pipeline:
             spec, runtime = pipeline.spec, pipeline.session.describe().runtime
             found = score(pipeline, options.data)
         head = {"model": spec.name, "version": spec.version, "runtime": runtime, "refine": refine}

@@ -138,10 +138,27 @@ def clean() -> str:
     """What matte clean-up gains on the test sets."""
     body = []
     for row in rows("clean.csv"):
-        if row["clean"] != "off":
+        if row["clean"] != "off" and row["set"] != "empty":
             gains = [f"{100 * float(row[f'{key}_gain']):+.3f}" for key in ("miou", "biou", "mad")]
-            body.append([f"`{row['clean']}`", row["set"], *gains, f"{float(row['conn_gain']):+.3f}"])
-    return grid(["clean-up", "set", "mIoU, points", "boundary IoU, points", "MAD x 100", "connectivity"], body)
+            cells = [f"`{row['model']}`", f"`{row['clean']}`", row["set"]]
+            body.append([*cells, *gains, f"{float(row['conn_gain']):+.3f}"])
+    head = ["model", "clean-up", "set", "mIoU, points", "boundary IoU, points", "MAD x 100", "connectivity"]
+    return grid(head, body)
+
+
+def clean_nobody() -> str:
+    """What clean-up leaves where nobody is."""
+    body = [
+        [
+            f"`{row['model']}`",
+            f"`{row['clean']}`",
+            f"{float(row['empty_alpha']):.4f}",
+            f"{float(row['empty_over']):.0%}",
+        ]
+        for row in rows("clean.csv")
+        if row["set"] == "empty" and row["clean"] in ("off", "unsure")
+    ]
+    return grid(["model", "clean-up", "mean alpha where nobody is", "pictures over 0.01"], body)
 
 
 def temporal() -> str:

@@ -24,6 +24,7 @@ from pocketmatte.evaluate.folders import list_frames
 from pocketmatte.evaluate.report import SequenceReport
 from pocketmatte.evaluate.runner import evaluate_sequence
 from pocketmatte.evaluate.truth import read_truth, stored_as_ones
+from pocketmatte.ops.clean import DEFAULT_CLEAN, Clean
 from pocketmatte.pipeline.pipeline import Pipeline, Refine, load
 
 COLUMNS = (*HEAD, "prior", "clip", "n", "mad", "mse", "grad", "dtssd", "lag", "date", "commit")
@@ -84,7 +85,8 @@ def main() -> None:
     for model in options.models:
         file, _, how = model.partition(":")
         refine: Refine = "bilinear" if how == "bilinear" else "guided"
-        with load(file, refine=refine, foreground="none") as pipeline:
+        clean: Clean = "off" if how == "bilinear" else DEFAULT_CLEAN
+        with load(file, refine=refine, clean=clean, foreground="none") as pipeline:
             spec, runtime = pipeline.spec, pipeline.session.describe().runtime
             found = rows_of(pipeline, clips)
         head = {"model": spec.name, "version": spec.version, "runtime": runtime, "refine": refine}

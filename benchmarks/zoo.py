@@ -176,7 +176,8 @@ def main() -> None:
         best = options.runs / name / "best.pt"
         if "export" in steps and best.is_file():
             export(name, best, options.weights / name)
-        with load(options.weights / name, runtime="litert", refine="bilinear", foreground="none") as pipeline:
+        bare: dict[str, Any] = {"refine": "bilinear", "clean": "off", "foreground": "none"}
+        with load(options.weights / name, runtime="litert", **bare) as pipeline:
             row = {**rows.get(name, {}), **describe(pipeline)}
             row["samples"] = int(row["samples"] or 0) + seen_before(options.runs / name)
             if "score" in steps:

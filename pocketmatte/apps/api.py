@@ -16,7 +16,7 @@ from pocketmatte.effects.looks import parse_look
 from pocketmatte.effects.presets import parse_preset
 from pocketmatte.effects.render import Renderer
 from pocketmatte.io.images import from_array, from_pil, read_image, write_image
-from pocketmatte.ops.clean import Clean
+from pocketmatte.ops.clean import DEFAULT_CLEAN, Clean
 from pocketmatte.ops.subject import Subject
 from pocketmatte.pipeline.pipeline import Foreground, Pipeline
 
@@ -91,7 +91,7 @@ def cut_out(
     fit: Fit = "cover",
     preset: str = "none",
     depth: str | Path | None = None,
-    clean: Clean = "off",
+    clean: Clean = DEFAULT_CLEAN,
     subject: Subject = "all",
 ) -> Path | np.ndarray | Image:
     """Cut the people out of one photo and give back the kind that came in.

@@ -52,9 +52,12 @@ def run(
     ] = "none",
     depth: Annotated[Path | None, typer.Option(help="Picture of the depth (near is bright) for --look depth.")] = None,
     clean: Annotated[
-        Literal["off", "holes", "islands", "both"],
-        typer.Option(help="Fill small holes in people, remove small islands beside them."),
-    ] = "off",
+        Literal["off", "unsure", "holes", "islands", "both"],
+        typer.Option(
+            help="Fade pieces that the network is nowhere sure of; also fill small holes in people, remove small "
+            "islands beside them, or both."
+        ),
+    ] = "unsure",
     subject: Subject = "all",
     foreground: Annotated[
         Literal["fast", "ml", "none"], typer.Option(help="How the person's own colours are estimated at soft edges.")

@@ -17,7 +17,10 @@ def evaluate(
     sequence: Annotated[bool, typer.Option(help="Numbered frames of one clip: adds dtSSD and lag.")] = False,
     slices: Annotated[Path | None, typer.Option(help="CSV of set, stem, tags: adds a score for every tag.")] = None,
     subject: Subject = "all",
-    refine: Annotated[Literal["guided", "bilinear"], typer.Option(help="As in run.")] = "guided",
+    refine: Annotated[
+        Literal["guided", "bilinear"],
+        typer.Option(help="As in run; with bilinear what the file alone can do."),
+    ] = "guided",
     worst: Annotated[int, typer.Option(min=0, help="How many of the worst pictures to list.")] = 10,
     runtime: Runtime = "auto",
     device: Device = "auto",
@@ -52,7 +55,10 @@ def bench(
     tool: Annotated[
         Path | None, typer.Option(help="On a phone: the benchmark_model to push, if it is not there already.")
     ] = None,
-    refine: Annotated[Literal["guided", "bilinear"], typer.Option(help="As in run.")] = "guided",
+    refine: Annotated[
+        Literal["guided", "bilinear"],
+        typer.Option(help="As in run; with bilinear what the file alone can do."),
+    ] = "guided",
     temporal: Annotated[Literal["off", "cuts", "auto"], typer.Option(help="As in run.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="CSV file that rows are added to.")] = None,
     json: AsJson = False,

@@ -10,6 +10,7 @@ from pocketmatte.core import Alpha, Frame, PocketmatteError, UInt8Image
 from pocketmatte.evaluate.report import EmptyReport, Report, SequenceReport, table
 from pocketmatte.evaluate.runner import evaluate_empty, evaluate_pairs, evaluate_sequence
 from pocketmatte.evaluate.slices import Tags, missing, read_slices, slice_scores, slice_table
+from pocketmatte.ops.clean import DEFAULT_CLEAN, Clean
 from pocketmatte.ops.subject import MainSubject, Subject, main_subject
 from pocketmatte.pipeline.pipeline import Refine, load
 
@@ -44,8 +45,16 @@ def evaluate(
             print(f"\r{done}/{total} {stem[:40]:40}", end="" if done < total else "\n", file=sys.stderr, flush=True)
 
     report: Report | EmptyReport | SequenceReport
+    clean: Clean = DEFAULT_CLEAN if refine == "guided" else "off"  # bilinear: what the file alone can do
     with load(
-        model, runtime=runtime, device=device, threads=threads, refine=refine, foreground="none", subject=subject
+        model,
+        runtime=runtime,
+        device=device,
+        threads=threads,
+        refine=refine,
+        foreground="none",
+        subject=subject,
+        clean=clean,
     ) as pipeline:
 
         def step(image: UInt8Image) -> Alpha:

@@ -15,7 +15,7 @@ from pocketmatte.effects.presets import Preset
 from pocketmatte.effects.render import Renderer
 from pocketmatte.io.images import LoadedImage, read_image
 from pocketmatte.io.paths import Job, expand_inputs
-from pocketmatte.ops.clean import Clean
+from pocketmatte.ops.clean import DEFAULT_CLEAN, Clean
 from pocketmatte.ops.subject import Subject
 from pocketmatte.pipeline.pipeline import Foreground, Pipeline, Refine, load
 from pocketmatte.pipeline.temporal import DEFAULT_TEMPORAL
@@ -39,7 +39,7 @@ class Settings:
     fit: Fit = "cover"
     preset: Preset | None = None
     depth: Path | None = None
-    clean: Clean = "off"
+    clean: Clean = DEFAULT_CLEAN
     temporal: str = DEFAULT_TEMPORAL
     subject: Subject = "all"
 

@@ -1,4 +1,4 @@
-"""Matte clean-up: fill small holes in people, remove small islands that belong to nobody."""
+"""Matte clean-up: fade what the network is nowhere sure of, fill small holes in people, remove small islands."""
 
 from __future__ import annotations
 
@@ -12,24 +12,39 @@ from pocketmatte.core import Alpha
 from pocketmatte.ops.band import to_levels
 from pocketmatte.ops.region import at_least, visible_region
 
-Clean = Literal["off", "holes", "islands", "both"]
+Clean = Literal["off", "unsure", "holes", "islands", "both"]
 CLEAN_MODES: tuple[Clean, ...] = get_args(Clean)
+DEFAULT_CLEAN: Clean = "unsure"
 
 # Chosen on held-out training pictures: see benchmarks/clean.py.
 HOLE = 0.01  # a gap of less than this share of the largest piece is a hole...
 DOUBT = 80  # ...if its mean alpha level says that the network was not sure; a clear gap below an arm is none
 ISLAND = 0.1  # a piece of less than this share of the largest piece belongs to nobody
+SURE = (0.02, 0.1)  # a piece fades out as the share of it that the network is sure of falls through this range
+_CERTAIN = 242  # alpha level of being sure
 _HALF, _FAINT = 128, 13  # alpha levels: what counts as inside, and what an island drags along when it goes
 
 
-def clean_matte(alpha: Alpha, mode: Clean, *, hole: float = HOLE, island: float = ISLAND) -> Alpha:
-    """Alpha float32 ``[H,W]`` in 0..1 -> a new one without small holes (``holes``), islands, ``both`` or as it is.
+def clean_matte(
+    alpha: Alpha,
+    mode: Clean,
+    *,
+    hole: float = HOLE,
+    island: float = ISLAND,
+    sure: tuple[float, float] = SURE,
+) -> Alpha:
+    """Alpha float32 ``[H,W]`` in 0..1 -> a new one without pieces that are nowhere sure (``unsure``), and, beside that,
+    without small holes (``holes``), islands or ``both``; ``off``: as it is.
 
-    Pieces are connected regions with alpha of at least one half (8-neighbours; 4-neighbours for gaps). ``hole`` and
-    ``island`` are areas as shares of the largest piece; a hole is also doubtful, with a mean alpha of at least 0.31,
-    and does not touch the edge of the picture. A hole is raised to the alpha just outside, a removed island is 0,
-    both with their soft rims; all other pixels keep their alpha. Works on the box round the person only. Raises
-    :class:`ValueError` on an unknown mode.
+    ``unsure`` takes connected regions with alpha of at least 0.05. One in which the share of alpha over 0.95 is below
+    ``sure`` is multiplied by 0 to 1, so that nothing jumps from frame to frame. A person has a certain middle; an
+    animal or a thing that looks like half a person seldom has.
+
+    For the other modes pieces are connected regions with alpha of at least one half (8-neighbours; 4-neighbours for
+    gaps). ``hole`` and ``island`` are areas as shares of the largest piece; a hole is also doubtful, with a mean alpha
+    of at least 0.31, and does not touch the edge of the picture. A hole is raised to the alpha just outside, a removed
+    island is 0, both with their soft rims; all other pixels keep their alpha. Works on the box round the person only.
+    Raises :class:`ValueError` on an unknown mode.
     """
     if mode not in CLEAN_MODES:
         raise ValueError(f"unknown clean-up {mode!r}; known: {', '.join(CLEAN_MODES)}")
@@ -39,6 +54,10 @@ def clean_matte(alpha: Alpha, mode: Clean, *, hole: float = HOLE, island: float 
     if mode == "off" or box is None:
         return result
     part, levels = result[box], np.ascontiguousarray(levels[box])
+    if _fade_unsure(part, levels, *sure):
+        levels = to_levels(part)
+    if mode == "unsure":
+        return result
     inside = at_least(levels, _HALF)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
     if count < 2:
@@ -51,6 +70,18 @@ def clean_matte(alpha: Alpha, mode: Clean, *, hole: float = HOLE, island: float 
     if mode in ("holes", "both"):
         _fill_holes(part, levels, _rim(alpha.shape), hole * float(areas.max()))
     return result
+
+
+def _fade_unsure(part: Alpha, levels: npt.NDArray[Any], low: float, high: float) -> bool:
+    """Fade regions without a certain middle, what is fainter still with the best of them. Was there any?"""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(at_least(levels, _FAINT), connectivity=8)
+    certain = np.bincount(labels[levels >= _CERTAIN], minlength=count)
+    keep = np.clip((certain / stats[:, cv2.CC_STAT_AREA] - low) / (high - low), 0, 1).astype(np.float32)
+    keep[0] = keep[1:].max(initial=0)
+    if (keep == 1).all():
+        return False
+    part *= keep[labels]
+    return True
 
 
 def _remove_islands(part: Alpha, levels: npt.NDArray[Any], labels: npt.NDArray[Any], small: npt.NDArray[Any]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from pocketmatte.background.hybrid import Hybrid
 from pocketmatte.core import Alpha, Frame, Matte, PocketmatteError, UInt8Image
-from pocketmatte.ops.clean import CLEAN_MODES, Clean, clean_matte
+from pocketmatte.ops.clean import CLEAN_MODES, DEFAULT_CLEAN, Clean, clean_matte
 from pocketmatte.ops.foreground import estimate_foreground_fast, estimate_foreground_ml
 from pocketmatte.ops.refine import refine_guided
 from pocketmatte.ops.resize import resize
@@ -50,11 +50,12 @@ class Pipeline:
 
     ``refine``: how the network's small alpha reaches full size, ``guided`` by the picture or plain ``bilinear``.
     ``foreground``: how the person's own colours are estimated where the background shines through; ``none`` leaves
-    ``Matte.foreground`` empty. ``clean``: small ``holes`` of people are filled, small ``islands`` removed, ``both`` or
-    ``off``. ``temporal``: what makes the frames of one stream agree, see :mod:`pocketmatte.pipeline.temporal`; ``None``
-    for pictures that have nothing to do with one another. ``plate``: the empty scene that corrects the network, for a
-    camera that stands still. ``subject``: ``all`` people in front, or only the ``main``
-    one, the same person through a stream.
+    ``Matte.foreground`` empty. ``clean``: pieces that the network is nowhere sure of fade (``unsure``), and small
+    ``holes`` of people are filled, small ``islands`` removed, or ``both``; ``off`` leaves the network's matte alone.
+    ``temporal``: what makes the frames of one stream agree, see :mod:`pocketmatte.pipeline.temporal`; ``None`` for
+    pictures that have nothing to do with one another. ``plate``: the empty scene that corrects the network, for a
+    camera that stands still. ``subject``: ``all`` people in front, or only the ``main`` one, the same person through a
+    stream.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Pipeline:
         *,
         refine: Refine = "guided",
         foreground: Foreground = "fast",
-        clean: Clean = "off",
+        clean: Clean = DEFAULT_CLEAN,
         temporal: Temporal | None = None,
         plate: Hybrid | None = None,
         subject: Subject = "all",
@@ -209,7 +210,7 @@ def load(
     threads: int = DEFAULT_THREADS,
     refine: Refine = "guided",
     foreground: Foreground = "fast",
-    clean: Clean = "off",
+    clean: Clean = DEFAULT_CLEAN,
     temporal: str = "off",
     subject: Subject = "all",
 ) -> Pipeline:

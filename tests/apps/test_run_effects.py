@@ -89,11 +89,11 @@ def test_fit(cli, photo, wall):
 
 def test_clean_by_command_line_and_python(cli, photo):
     original = np.asarray(Image.open(photo))
-    for mode in ("holes", "islands", "both"):
+    for mode in ("off", "unsure", "holes", "islands", "both"):
         assert cli("run", photo, "--look", "alpha", "--clean", mode, "--force").code == 0
         made = pocketmatte.cut_out(original, look="alpha", clean=mode)
         np.testing.assert_array_equal(pixels(photo.with_name("photo-alpha.png")), made)
-    with pytest.raises(pocketmatte.PocketmatteError, match="known: off, holes"):
+    with pytest.raises(pocketmatte.PocketmatteError, match="known: off, unsure"):
         pocketmatte.cut_out(photo, look="alpha", clean="scrub", force=True)
 
 

@@ -40,6 +40,32 @@ def test_each_mode_does_its_part(mode: str) -> None:
     np.testing.assert_array_equal(result[far], alpha[far])
 
 
+def test_what_the_network_is_nowhere_sure_of_fades() -> None:
+    alpha = people()
+    ghost = np.zeros_like(alpha)
+    cv2.circle(ghost, (160, 40), 20, 0.9, -1)
+    ghost = cv2.GaussianBlur(ghost, (0, 0), 2)
+    both = np.maximum(alpha, ghost)
+    result = clean_matte(both, "unsure")
+    assert result[ghost > 0.05].max() == 0
+    np.testing.assert_array_equal(result[ghost <= 0.05], both[ghost <= 0.05])
+    np.testing.assert_array_equal(clean_matte(both, "off"), both)
+    assert clean_matte(ghost, "unsure").max() < 0.5 / 255  # nobody at all: the faint rim goes too
+
+
+def test_unsure_fades_gradually() -> None:
+    """A frame that is a little surer than the one before must not make a piece appear at once."""
+    left = []
+    for certain in range(0, 16, 2):  # rows of 100
+        alpha = np.full((100, 100), 0.8, np.float32)
+        alpha[:certain] = 1
+        left.append(float(clean_matte(alpha, "unsure")[99, 0]))
+    assert left == sorted(left)
+    assert left[:2] == [0, 0]
+    assert left[-1] == pytest.approx(0.8)
+    assert len({round(value, 3) for value in left}) >= 5
+
+
 def test_soft_rims_go_with_their_island_and_their_hole() -> None:
     result = clean_matte(people(), "both")
     assert result[15:45, 255:285].max() < 0.06
@@ -107,11 +133,12 @@ def test_any_size_and_content(size: tuple[int, int], mode: str) -> None:
         assert result.dtype == np.float32
         assert 0 <= result.min() <= result.max() <= 1
         if np.ptp(alpha) == 0:
-            np.testing.assert_array_equal(result, alpha.astype(np.float32))
+            expected = 0 if mode != "off" and 0 < alpha.max() < 1 else alpha  # 0.3 is nowhere sure
+            np.testing.assert_array_equal(result, np.broadcast_to(np.float32(expected), size))
 
 
 def test_an_unknown_mode_lists_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="known: off, holes, islands, both"):
+    with pytest.raises(ValueError, match="known: off, unsure, holes, islands, both"):
         clean_matte(people(), "scrub")
 
 

@@ -96,7 +96,7 @@ def stateful(tmp_path):
     onnx.save(model, str(path))
     state = StateSpec("prior", "alpha", (1, 1, 8, 8))
     spec = spec_like(input=InputSpec("image", Size(8, 8)), output=OutputSpec("alpha"), states=(state,))
-    return Pipeline(open_session(path), spec, refine="bilinear", foreground="none")
+    return Pipeline(open_session(path), spec, refine="bilinear", clean="off", foreground="none")
 
 
 @pytest.mark.build

@@ -21,7 +21,7 @@ from pocketmatte.effects.looks import Look, parse_look
 from pocketmatte.effects.presets import parse_preset
 from pocketmatte.effects.render import Renderer
 from pocketmatte.io.images import LoadedImage, decode_image, encode_image
-from pocketmatte.ops.clean import Clean
+from pocketmatte.ops.clean import DEFAULT_CLEAN, Clean
 from pocketmatte.ops.subject import Subject
 from pocketmatte.pipeline.pipeline import Foreground, Refine
 
@@ -40,7 +40,7 @@ class MatteOptions(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     refine: Refine = Field("guided", description="How the small matte reaches full size.")
-    clean: Clean = Field("off", description="Fill small holes in people, remove small islands beside them.")
+    clean: Clean = Field(DEFAULT_CLEAN, description="Fade what the network is not sure of; fill holes, remove islands.")
     subject: Subject = Field("all", description="All people in front, or the main one.")
 
 

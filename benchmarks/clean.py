@@ -50,7 +50,7 @@ GRID: tuple[tuple[Clean, float, float], ...] = (
     *(("islands", 0.0, size) for size in (0.01, 0.02, 0.05, 0.1, 0.2)),
     ("both", 0.01, 0.1),
 )
-UNSURE = ((0.0, 1e-9), (0.0, 0.05), (0.02, 0.1), (0.05, 0.2), (0.1, 0.3), (0.2, 0.4))
+UNSURE = ((0.0, 0.01), (0.0, 0.02), (0.0, 0.05), (0.02, 0.1), (0.05, 0.2), (0.1, 0.3))
 
 
 def matte_of(pipeline: Pipeline, image: UInt8Image) -> Alpha:

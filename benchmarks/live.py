@@ -74,7 +74,7 @@ def measure(model: str, count: int) -> dict[str, Any]:
 def main() -> None:
     """Parse options, measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="*", default=["portrait-lite0"], metavar="MODEL")
+    parser.add_argument("models", nargs="*", default=["base"], metavar="MODEL")
     parser.add_argument("--frames", type=int, default=200)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()

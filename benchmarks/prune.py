@@ -1,6 +1,6 @@
 """Accuracy, multiply-adds and latency of a network as channels are pruned away.
 
-Run:  python -m benchmarks.prune --init weights/portrait-lite0/portrait-lite0.pt [--shares 0,0.2,0.35,0.5]
+Run:  python -m benchmarks.prune --init weights/base/base.pt [--shares 0,0.2,0.35,0.5]
       [--importance taylor,norm] [--size 96] [--samples 640] [--work runs/prune] [--out results/prune.csv]
 Each share is pruned from the same weights and fine-tuned for ``--samples`` (share 0 is fine-tuned alike, and is what
 the others compare with). Scores are of the held-out pictures of train/ at ``--size``, before and after the fine-tuning;

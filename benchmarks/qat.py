@@ -1,6 +1,6 @@
 """What quantisation-aware training gains: int8 files after the same fine-tuning with and without it.
 
-Run:  python -m benchmarks.qat --init weights/portrait-lite0/portrait-lite0.pt [--size 96] [--samples 640]
+Run:  python -m benchmarks.qat --init weights/base/base.pt [--size 96] [--samples 640]
       [--work runs/qat] [--out results/qat.csv] [--budget SECONDS]
 Both runs start from the same weights and see the same samples; both are exported as float and, by static post-training
 quantisation calibrated on 64 training samples, as int8 .tflite, and these files are scored on the held-out pictures of

@@ -32,7 +32,6 @@ TABLES: Tables = {
     "live": speed.live,
     "throughput": speed.throughput,
     "openvino-async": speed.openvino_async,
-    "streaming": speed.streaming,
     "cost": speed.cost,
     "harmonize": scores.harmonize,
     "green": scores.green,

@@ -130,7 +130,7 @@ def score(pipeline: Pipeline, frames: list[tuple[UInt8Image, Alpha]]) -> Scored:
 def main() -> None:
     """Parse options, measure, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="*", default=["portrait-lite0"], metavar="MODEL")
+    parser.add_argument("models", nargs="*", default=["base"], metavar="MODEL")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("POCKETMATTE_DATA", "data")))
     parser.add_argument("--synthetic", type=int, default=6)
     parser.add_argument("--test", action="store_true")

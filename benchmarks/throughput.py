@@ -104,7 +104,7 @@ def lend_masks(pipeline: Pipeline, donor: str, clip: Path) -> None:
 def main() -> None:
     """Parse options, measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="portrait-lite0")
+    parser.add_argument("--model", default="base")
     parser.add_argument("--frames", type=int, default=150)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)

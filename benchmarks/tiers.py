@@ -48,7 +48,9 @@ def main() -> int:
     parser.add_argument("names", nargs="+", metavar="NAME")
     parser.add_argument("--peers", type=Path, required=True)
     parser.add_argument("--runs", type=Path)
-    parser.add_argument("--before", default="portrait-lite0", help="an earlier model, a row of every comparison")
+    parser.add_argument(
+        "--before", default="weights/portrait-lite0/spec.json", help="an earlier model, a row of every comparison"
+    )
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--only", help="steps to run, separated by commas")
     options = parser.parse_args()

@@ -159,7 +159,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "zoo")
     parser.add_argument("--weights", type=Path, default=ROOT / "weights")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("POCKETMATTE_DATA", "data")) / "test")
-    parser.add_argument("--peer", default="portrait-lite0", help="what times are compared with: a name or spec.json")
+    parser.add_argument("--peer", default="base", help="what times are compared with: a name or spec.json")
     parser.add_argument("--steps", default="export,score,time")
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--out", type=Path, default=OUT)

@@ -140,6 +140,7 @@ def live(
     blend: SameBlend = "alpha",
     fit: SameFit = "cover",
     foreground: SameForeground = "fast",
+    clean: Annotated[Literal["off", "unsure", "holes", "islands", "both"], typer.Option(help="As in run.")] = "unsure",
     refine: Annotated[Literal["guided", "bilinear"], typer.Option(help="As in run.")] = "guided",
     temporal: Annotated[Literal["off", "cuts", "auto"], typer.Option(help="As in run.")] = "auto",
     folder: Annotated[Path, typer.Option(help="Where snapshots and recordings of the window go.")] = Path(),
@@ -171,6 +172,7 @@ def live(
         threads,
         blend=parse_blend(blend),
         fit=fit,
+        clean=clean,
         temporal=temporal,
     )
     sources, sinks, backgrounds = tuple(source or ("camera:0",)), tuple(sink or ("window:",)), tuple(background or ())

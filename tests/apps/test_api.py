@@ -44,7 +44,7 @@ def test_other_kinds_are_refused():
 
 def test_load_gives_a_pipeline_for_frames(photo):
     image = np.asarray(Image.open(photo))
-    with pocketmatte.load("portrait-lite0") as pipeline:
+    with pocketmatte.load("base") as pipeline:
         matte = pipeline.step(pocketmatte.Frame(image))
     assert matte.alpha.shape == (256, 256)
     assert matte.alpha.dtype == np.float32

@@ -163,7 +163,7 @@ def test_what_does_not_go_together_is_said(cli, clips, tmp_path):
     answer = cli(*command([clips[0], tmp_path / "gone.mp4"], tmp_path / "out.mp4"))
     assert answer.code == 1
     assert "gone.mp4: no such video file" in answer.err
-    answer = cli(*command(clips, tmp_path / "out.mp4"), "--lower", "portrait-lite0")
+    answer = cli(*command(clips, tmp_path / "out.mp4"), "--lower", "base")
     assert "--lower has no effect here: it goes with one --source" in answer.err
     assert not (tmp_path / "out.mp4").exists()
 

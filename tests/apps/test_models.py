@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 def measurement(p50: float, part: str = "chain", void: str = "", size: float = 1.8) -> dict[str, object]:
     return {
-        "model": "portrait-lite0",
+        "model": "base",
         "date": "2026-11-20",
         "file": f"{size}.tflite",
         "runtime": "litert",
@@ -106,13 +106,13 @@ def test_verb_answers_a_budget_and_says_why_not(monkeypatch):
     rows = (measurement(31.5), measurement(12.0, "network"), measurement(9.0, void="yes"))
     monkeypatch.setattr(measured, "_rows", lambda: rows)
     answer = CliRunner().invoke(app, ["models", "--budget", "33ms"])
-    assert "portrait-lite0" in answer.stdout
+    assert "base" in answer.stdout
     assert "chain 720x1280 31.5 ms" in answer.stdout
     assert "days ago" in answer.stdout or "(today)" in answer.stdout
     assert "9.0 ms" not in answer.stdout
     nothing = CliRunner().invoke(app, ["models", "--budget", "0.001ms", "--json"])
     assert json.loads(nothing.stdout) == []
-    assert "left out: portrait-lite0: " in nothing.stderr
+    assert "left out: base: " in nothing.stderr
 
 
 def test_weights_that_are_elsewhere_are_listed_without_a_size(tmp_path):
@@ -125,7 +125,7 @@ def test_weights_that_are_elsewhere_are_listed_without_a_size(tmp_path):
 
 
 def test_rows_carry_their_age():
-    rows = measured.measurements("portrait-lite0", today=date(2100, 1, 1))
+    rows = measured.measurements("base", today=date(2100, 1, 1))
     assert rows
     assert all(r["age_days"] == (date(2100, 1, 1) - date.fromisoformat(r["date"])).days for r in rows)
     assert measured.measurements("no such model") == []
@@ -137,7 +137,7 @@ def test_package_carries_the_newest_rows_of_the_results():
     )
     assert done.returncode == 0, done.stdout + done.stderr
     with (ROOT / "results" / "bench.csv").open(newline="") as file:
-        rows = [r for r in csv.DictReader(file) if r["model"] == "portrait-lite0" and r["part"] == "network"]
-    kept = [r for r in measured.measurements("portrait-lite0") if r["part"] == "network"]
+        rows = [r for r in csv.DictReader(file) if r["model"] == "base" and r["part"] == "network"]
+    kept = [r for r in measured.measurements("base") if r["part"] == "network"]
     assert 0 < len(kept) <= len(rows)
     assert f"{kept[-1]['p50_ms']:g}" in {f"{float(r['p50_ms']):g}" for r in rows}

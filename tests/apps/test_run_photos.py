@@ -218,7 +218,7 @@ def test_an_output_that_cannot_be_written(cli, photo, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--model", "no-such"), "unknown model 'no-such': expected one of portrait-lite0"),
+        (("--model", "no-such"), "unknown model 'no-such': expected one of base"),
         (("--look", "sparkle"), "unknown look 'sparkle'"),
         (("--look", "color:red"), "color:#RRGGBB"),
         (("--runtime", "onnxruntime"), "has no onnx file"),

@@ -70,7 +70,7 @@ def test_evaluate_narrows_the_truth_too_and_scores_slices(cli, tmp_path):
     tags.write_text("set,stem,tags\npairs,two,group\n")
     scores = {}
     for subject in ("all", "main"):
-        answer = cli(*("evaluate", "portrait-lite0", "--data", data, "--subject", subject, "--slices", tags, "--json"))
+        answer = cli(*("evaluate", "base", "--data", data, "--subject", subject, "--slices", tags, "--json"))
         assert answer.code == 0, answer.err
         scores[subject] = json.loads(answer.out)
     assert scores["all"]["miou"] > 0.999
@@ -84,10 +84,10 @@ def test_slices_that_do_not_fit(cli, tmp_path, photo):
     save(data / "images" / "one.png", scene(100))
     tags = tmp_path / "tags.csv"
     tags.write_text("set,stem,tags\nrooms,other,empty\n")
-    answer = cli("evaluate", "portrait-lite0", "--data", data, "--empty", "--slices", tags)
+    answer = cli("evaluate", "base", "--data", data, "--empty", "--slices", tags)
     assert answer.code == 0
     assert "no picture has a tag" in answer.out
     assert "1 pictures are not in the slices, the first is one" in answer.out
-    answer = cli("evaluate", "portrait-lite0", "--data", data, "--sequence", "--slices", tags)
+    answer = cli("evaluate", "base", "--data", data, "--sequence", "--slices", tags)
     assert answer.code == 1
     assert "does not go with --sequence" in answer.err

@@ -93,7 +93,7 @@ def test_result_as_a_document_and_over_a_picture(clip: Path, tmp_path: Path) -> 
         (("--method", "original", "--gap", "0.1"), "--gap"),
         (("--method", "mog2", "--plate", "empty.png"), "--plate"),
         (("--plate", "empty.png", "--statistic", "mean"), "--statistic"),
-        (("--model", "portrait-lite0"), "--model"),
+        (("--model", "base"), "--model"),
         (("--fit", "tile"), "--fit"),
     ],
 )

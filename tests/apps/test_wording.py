@@ -34,9 +34,9 @@ def test_spelling_out_what_happens_anyway_is_no_mistake(cli, photo):
 @pytest.mark.parametrize(
     ("arguments", "option"),
     [
-        (("bench", "portrait-lite0", "--delegate", "gpu"), "--delegate"),
-        (("bench", "portrait-lite0", "--profile", "--minutes", "1"), "--minutes"),
-        (("bench", "portrait-lite0", "--device", "adb:", "--frame", "64x64"), "--frame"),
+        (("bench", "base", "--delegate", "gpu"), "--delegate"),
+        (("bench", "base", "--profile", "--minutes", "1"), "--minutes"),
+        (("bench", "base", "--device", "adb:", "--frame", "64x64"), "--frame"),
         (("models", "--part", "network"), "--part"),
     ],
 )

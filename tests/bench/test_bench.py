@@ -22,7 +22,7 @@ from pocketmatte.bench.timing import Summary, interleave, summarise
 from pocketmatte.core import PocketmatteError, Size
 
 ROOT = Path(__file__).parents[2]
-MODEL = "portrait-lite0"
+MODEL = "base"
 ONNX = ROOT / "weights" / MODEL / f"{MODEL}.onnx"
 
 

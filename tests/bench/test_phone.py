@@ -18,7 +18,7 @@ from pocketmatte.core import PocketmatteError
 
 from .conftest import log
 
-MODEL = "portrait-lite0"
+MODEL = "base"
 
 
 def test_report_is_read_from_the_timed_runs():

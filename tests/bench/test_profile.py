@@ -17,8 +17,8 @@ from pocketmatte.runtime.cut_litert import cut_operators, kinds_of
 from pocketmatte.runtime.profile import OperatorTime, Profile, profile_file
 
 ROOT = Path(__file__).parents[2]
-TFLITE = ROOT / "pocketmatte/zoo/weights/portrait-lite0/portrait-lite0.tflite"
-ONNX = ROOT / "weights/portrait-lite0/portrait-lite0.onnx"
+TFLITE = ROOT / "pocketmatte/zoo/weights/base/base.tflite"
+ONNX = ROOT / "weights/base/base.onnx"
 
 
 def run(model: bytes, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -85,7 +85,7 @@ def test_names_are_shortened_to_their_end():
 
 
 def test_verb_prints_the_summary_or_json():
-    arguments = ["bench", "portrait-lite0", "--profile", "--threads", "1", "--rounds", "1"]
+    arguments = ["bench", "base", "--profile", "--threads", "1", "--rounds", "1"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     assert "Summary by node type" in result.stdout

@@ -24,7 +24,7 @@ CHROMIUM = "/usr/bin/chromium"
 
 
 def portrait_file() -> Path:
-    spec = next(s for s in list_models() if s.name == "portrait-lite0")
+    spec = next(s for s in list_models() if s.name == "base")
     return spec.path_of(spec.file_for("litert"))
 
 

@@ -13,9 +13,9 @@ from pocketmatte.spec import read_spec
 
 REPOSITORY = Path(__file__).parents[2]
 SPECS = {
-    "litert": REPOSITORY / "pocketmatte/zoo/weights/portrait-lite0/spec.json",
-    "onnxruntime": REPOSITORY / "weights/portrait-lite0/spec.json",
-    "openvino": REPOSITORY / "weights/portrait-lite0/spec.json",
+    "litert": REPOSITORY / "pocketmatte/zoo/weights/base/spec.json",
+    "onnxruntime": REPOSITORY / "weights/base/spec.json",
+    "openvino": REPOSITORY / "weights/base/spec.json",
 }
 HARDWARE = {"tensorrt", "coral"}  # they run only where there is a device that no test machine has
 

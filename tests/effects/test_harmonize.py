@@ -171,7 +171,7 @@ def test_the_shipped_file_keeps_its_budget():
 
 def test_it_is_no_matting_model():
     assert "harmonizer" not in {spec.name for spec in list_models()}
-    path = SHIPPED.parent.parent / "portrait-lite0" / "spec.json"
+    path = SHIPPED.parent.parent / "base" / "spec.json"
     with pytest.raises(PocketmatteError, match="matting; expected one for harmonize"):
         load_harmonizer(path)
     with pytest.raises(PocketmatteError, match="harmonizer is a model for harmonize, it makes no mattes"):

@@ -18,12 +18,12 @@ from pocketmatte.spec import read_spec
 
 pytestmark = pytest.mark.build
 ROOT = Path(__file__).parents[2] / "pocketmatte"
-SPEC = read_spec(ROOT / "zoo/weights/portrait-lite0/spec.json")
+SPEC = read_spec(ROOT / "zoo/weights/base/spec.json")
 
 
 @pytest.fixture(scope="module")
 def described(tmp_path_factory):
-    path = tmp_path_factory.mktemp("metadata") / "portrait-lite0.tflite"
+    path = tmp_path_factory.mktemp("metadata") / "base.tflite"
     shutil.copy(SPEC.path_of(SPEC.file_for("litert")), path)
     add_metadata(path, SPEC)
     return path

@@ -12,16 +12,16 @@ from ai_edge_litert.interpreter import Interpreter
 from pocketmatte.core import PocketmatteError
 
 pytestmark = pytest.mark.build
-ZOO = Path(__file__).parents[2] / "pocketmatte" / "zoo" / "weights" / "portrait-lite0"
+ZOO = Path(__file__).parents[2] / "pocketmatte" / "zoo" / "weights" / "base"
 
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """portrait-lite0 as a plain fp32 file."""
+    """base as a plain fp32 file."""
     from pocketmatte.export.flatbuffer import read_model, write_model
     from pocketmatte.export.rewrites_flatbuffer import expand_half, short_names
 
-    model = read_model(ZOO / "portrait-lite0.tflite")
+    model = read_model(ZOO / "base.tflite")
     assert expand_half(model) > 50
     short_names(model)
     path = tmp_path_factory.mktemp("plain") / "plain.tflite"

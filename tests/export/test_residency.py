@@ -26,7 +26,7 @@ from pocketmatte.export.residency import residency, residency_json, residency_ta
 from pocketmatte.export.residency_rules import CHECKS
 from pocketmatte.export.residency_targets import TARGETS
 
-SHIPPED = Path(__file__).parents[2] / "pocketmatte" / "zoo" / "weights" / "portrait-lite0" / "portrait-lite0.tflite"
+SHIPPED = Path(__file__).parents[2] / "pocketmatte" / "zoo" / "weights" / "base" / "base.tflite"
 
 
 def partitions(path: Path) -> int:

@@ -15,7 +15,7 @@ from pocketmatte.export.flatbuffer_names import module_of
 from pocketmatte.export.rewrites import rewrite_file
 from tests.export.tflite_graphs import Builder, convolution
 
-SHIPPED = Path(__file__).parents[2] / "pocketmatte" / "zoo" / "weights" / "portrait-lite0" / "portrait-lite0.tflite"
+SHIPPED = Path(__file__).parents[2] / "pocketmatte" / "zoo" / "weights" / "base" / "base.tflite"
 Array = np.ndarray[Any, Any]
 
 

@@ -19,15 +19,15 @@ from pocketmatte.export.sensitivity import (
 )
 
 pytestmark = pytest.mark.build
-ZOO = Path(__file__).parents[2] / "pocketmatte" / "zoo" / "weights" / "portrait-lite0"
+ZOO = Path(__file__).parents[2] / "pocketmatte" / "zoo" / "weights" / "base"
 
 
 @pytest.fixture(scope="module")
 def prober() -> Iterator[Prober]:
-    """portrait-lite0 judged by the difference from its float file on the golden picture."""
+    """base judged by the difference from its float file on the golden picture."""
     picture = np.load(ZOO / "golden.npz")["tensor"].astype(np.float32)
     given = [{"image": picture}]
-    file = ZOO / "portrait-lite0.tflite"
+    file = ZOO / "base.tflite"
     with probing(file, given, matte_difference(file, given)) as found:
         yield found
 

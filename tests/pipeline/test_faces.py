@@ -29,7 +29,7 @@ def test_answer_of_the_network_becomes_boxes() -> None:
 
 def test_another_network_is_refused() -> None:
     with pytest.raises(PocketmatteError, match="no face detector"):
-        FaceDetector(PACKAGE / "zoo/weights/portrait-lite0/portrait-lite0.tflite")
+        FaceDetector(PACKAGE / "zoo/weights/base/base.tflite")
     with pytest.raises(PocketmatteError, match="no model file"):
         FaceDetector("nowhere.tflite")
 

@@ -11,7 +11,7 @@ from pocketmatte.pipeline.pipeline import Pipeline, load
 from pocketmatte.runtime.base import open_session
 from pocketmatte.spec import read_spec
 
-MODEL = Path(__file__).parents[2] / "weights/portrait-lite0"
+MODEL = Path(__file__).parents[2] / "weights/base"
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def xml(tmp_path_factory):
     import openvino as ov
 
     path = tmp_path_factory.mktemp("ir") / "m.xml"
-    ov.save_model(ov.convert_model(str(MODEL / "portrait-lite0.onnx")), str(path))
+    ov.save_model(ov.convert_model(str(MODEL / "base.onnx")), str(path))
     return path
 
 
@@ -43,7 +43,7 @@ def test_computes_in_single_precision_whatever_the_processor_prefers(xml):
     assert nodes["f32"] > 20
     assert "bf16" not in nodes
     x = np.random.default_rng(0).normal(size=(1, 3, 256, 256)).astype(np.float32)
-    other = open_session(MODEL / "portrait-lite0.onnx", "onnxruntime", threads=1).run({"image": x})["alpha"]
+    other = open_session(MODEL / "base.onnx", "onnxruntime", threads=1).run({"image": x})["alpha"]
     assert np.abs(session.run({"image": x})["alpha"] - other).max() < 1e-4
 
 

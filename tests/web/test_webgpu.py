@@ -23,7 +23,7 @@ from tests.web.server import serving
 
 pytestmark = pytest.mark.system
 
-MODEL = "portrait-lite0-video"  # it has a state as well
+MODEL = "base-video"  # it has a state as well
 PATIENCE = 300_000
 # SwiftShader for WebGPU and, so that a worker may have a WebGPU canvas, for Chromium's own drawing too.
 CARD = [

@@ -55,8 +55,8 @@ def find_model(model: str | Path) -> tuple[ModelSpec, str | None]:
         get = f"`pocketmatte models fetch {model} --from DIR|URL`" if str(model) in fetchable() else "train and export"
         raise PocketmatteError(f"there are no weights for {model} on this computer: {get}")
     raise PocketmatteError(
-        f"unknown model {str(model)!r}: expected one of {', '.join(registry)}, another that `pocketmatte models` lists, "
-        f"or a {', '.join(MODEL_SUFFIXES)} file"
+        f"unknown model {str(model)!r}: expected one of {', '.join(registry)}, "
+        f"another that `pocketmatte models` lists, or a {', '.join(MODEL_SUFFIXES)} file"
     )
 
 

@@ -32,6 +32,7 @@ TABLES: Tables = {
     "live": speed.live,
     "throughput": speed.throughput,
     "openvino-async": speed.openvino_async,
+    "streaming": speed.streaming,
     "cost": speed.cost,
     "harmonize": scores.harmonize,
     "green": scores.green,

@@ -82,6 +82,19 @@ def throughput() -> str:
     return grid(head, body)
 
 
+def streaming() -> str:
+    """Camera to viewer through an RTMP server."""
+    keys = ("p5_ms", "median_ms", "p95_ms")
+    body = []
+    for row in json.loads((RESULTS / "streaming.json").read_text())["rows"]:
+        name = f"`{row['model']}`, {row['mode']}" if row["mode"] else row["model"]
+        lost = row["camera"] - row["finished"]
+        cells = [str(row[key]) for key in keys] + [f"{row['viewed_share']:.1%}", str(lost), str(row["dropped"])]
+        body.append([row["size"], name, *cells])
+    head = ["frame", "what", "p5 ms", "median ms", "p95 ms", "of the frames reach the viewer"]
+    return grid([*head, "skipped by the network", "dropped by the stream"], body)
+
+
 def openvino_async() -> str:
     """Ways to keep OpenVINO busy, against LiteRT."""
     found = json.loads((RESULTS / "openvino_async.json").read_text())

@@ -14,6 +14,16 @@ from tests.web.clip import ASTRONAUT
 CHROMIUM = "/usr/bin/chromium"
 PATIENCE = 60_000  # milliseconds; an emulated graphics card on a busy machine is slow
 
+# Points (x, y) of the camera's clip: corners that show stripes, and the person's face and chest.
+OUTSIDE = [(30, 30), (610, 30), (40, 240)]
+INSIDE = [(290, 95), (240, 300)]
+GREEN = [0, 177, 64]
+
+
+def near(found: list[int], wanted: list[int] | np.ndarray, tolerance: int = 12) -> bool:
+    """Whether two colours are alike, a fourth channel left out."""
+    return bool(np.abs(np.array(found[:3], int) - np.array(wanted[:3], int)).max() <= tolerance)
+
 
 @contextmanager
 def page_of(playwright: Playwright, *options: str) -> Iterator[Page]:

@@ -123,15 +123,15 @@ def cut_out(
         job = photo_jobs([Path(image)], Path(output) if output else None, settings.look)[0]
         check_destination(job.destination, settings)
         pipeline, renderer = _opened(settings)
-        write_image(job.destination, cut_image(read_image(job.source), pipeline, renderer), force=force)
+        write_image(job.destination, cut_image(read_image(job.source), pipeline, renderer).pixels, force=force)
         return job.destination
     if output is not None:
         raise TypeError("output goes with a path; arrays and PIL pictures are returned")
     pipeline, renderer = _opened(settings)
     if isinstance(image, np.ndarray):
-        return cut_image(from_array(image), pipeline, renderer)
+        return cut_image(from_array(image), pipeline, renderer).pixels
     import PIL.Image
 
     if isinstance(image, PIL.Image.Image):
-        return PIL.Image.fromarray(cut_image(from_pil(image), pipeline, renderer))
+        return PIL.Image.fromarray(cut_image(from_pil(image), pipeline, renderer).pixels)
     raise TypeError(f"cut_out takes a path, a NumPy array or a PIL picture, found {type(image).__name__}")

@@ -13,7 +13,7 @@ from typing import Any
 from pocketmatte.bench.adb import PREFIX, find_phone
 from pocketmatte.bench.measure import Plan, measure
 from pocketmatte.bench.phone_plan import PhonePlan, measure_on_phone, profile_on_phone, sustain_on_phone
-from pocketmatte.bench.rows import Row, append_csv
+from pocketmatte.bench.rows import Row, append_csv, check_csv
 from pocketmatte.bench.subjects import Choice, choose
 from pocketmatte.bench.summary import by_node_type, summary_text
 from pocketmatte.bench.sustained import sustain
@@ -49,6 +49,8 @@ def bench(models: Sequence[str], wishes: Wishes) -> None:
     if wishes.profile:
         _print_profiles(choices, threads[0], wishes, phone)
         return
+    if wishes.out:
+        check_csv(wishes.out)
     rows: list[Row] = []
     for row in _on_phone(choices, threads, wishes) if phone else _here(choices, threads, wishes):
         if wishes.out and wishes.minutes:
@@ -56,14 +58,14 @@ def bench(models: Sequence[str], wishes: Wishes) -> None:
         if wishes.minutes and not wishes.as_json:
             print(_line(row), flush=True)
         rows.append(row)
-    if wishes.out and not wishes.minutes:
-        append_csv(wishes.out, rows)
     if wishes.as_json:
         print(json.dumps([asdict(r) for r in rows], indent=1))
     elif not wishes.minutes:
         print("\n".join([_HEAD, *map(_line, rows)]))
         load = "" if rows[0].load is None else f"; load average {rows[0].load:.1f} when it began"
         print(f"\n{rows[0].device}{load}; {rows[0].method}")
+    if wishes.out and not wishes.minutes:  # last: what was measured is seen, whatever becomes of the file
+        append_csv(wishes.out, rows)
 
 
 def _here(choices: list[Choice], threads: tuple[int, ...], wishes: Wishes) -> Iterable[Row]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from pocketmatte.core import Frame, PocketmatteError, UInt8Image
+from pocketmatte.core import Alpha, Frame, PocketmatteError, UInt8Image
 from pocketmatte.effects.backdrop import FITS, ClipBackdrop, Fit, PictureBackdrop, read_depth
 from pocketmatte.effects.blend import Blend
 from pocketmatte.effects.looks import Look
@@ -21,6 +23,7 @@ from pocketmatte.pipeline.pipeline import Foreground, Pipeline, Refine, load
 from pocketmatte.pipeline.temporal import DEFAULT_TEMPORAL
 from pocketmatte.runtime.base import DEFAULT_THREADS
 
+NOBODY = "nobody found"  # the note on a picture or video without people
 _SMOOTH = 0.9  # weight of the past in the harmonizer's colours; every photo and video starts without a past
 
 
@@ -108,9 +111,10 @@ def photo_jobs(inputs: list[Path], output: Path | None, look: Look) -> list[Job]
     return expand_inputs(inputs, output, ".png", look.word)
 
 
-def check_destination(destination: Path, settings: Settings) -> None:
-    """Raise :class:`PocketmatteError` when the output would replace the backdrop or depth picture it is made with."""
-    for path in (settings.look.path, settings.depth):
+def check_destination(destination: Path, settings: Settings, others: Iterable[Path | None] = ()) -> None:
+    """Raise :class:`PocketmatteError` when the output would replace a file that it is made with: the backdrop, the
+    depth picture, or one of the ``others``."""
+    for path in (settings.look.path, settings.depth, *others):
         if path is not None and destination.exists() and path.exists() and destination.samefile(path):
             raise PocketmatteError(f"{destination} is an input: it would be overwritten; choose another output")
 
@@ -123,8 +127,15 @@ def make_folder(folder: Path) -> None:
         raise PocketmatteError(f"cannot make the folder {folder}: {error.strerror}; choose another output") from error
 
 
-def cut_image(loaded: LoadedImage, pipeline: Pipeline, renderer: Renderer) -> UInt8Image:
-    """One photo -> the pixels of its look. An alpha channel the photo already has can only be narrowed."""
+class CutOut(NamedTuple):
+    """``pixels`` uint8 of a look, see :meth:`pocketmatte.effects.render.Renderer.draw`; ``notes`` for the user."""
+
+    pixels: UInt8Image
+    notes: tuple[str, ...]
+
+
+def cut_image(loaded: LoadedImage, pipeline: Pipeline, renderer: Renderer) -> CutOut:
+    """One photo in its look. An alpha channel the photo already has can only be narrowed."""
     pipeline.reset()
     renderer.reset()
     frame = Frame(loaded.image)
@@ -132,4 +143,10 @@ def cut_image(loaded: LoadedImage, pipeline: Pipeline, renderer: Renderer) -> UI
     if loaded.alpha is not None:
         matte = renderer.with_colours(frame.image, matte)
         matte = replace(matte, alpha=matte.alpha * (loaded.alpha.astype(np.float32) * np.float32(1 / 255)))
-    return renderer.draw(frame.image, matte)
+    notes = loaded.notes if somebody(matte.alpha) else (*loaded.notes, NOBODY)
+    return CutOut(renderer.draw(frame.image, matte), notes)
+
+
+def somebody(alpha: Alpha) -> bool:
+    """Whether a matte holds anything that is more person than background."""
+    return bool(alpha.max(initial=0) > 0.5)

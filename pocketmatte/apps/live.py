@@ -16,7 +16,7 @@ import numpy as np
 from pocketmatte.apps.jobs import Settings, make_folder, open_pipeline
 from pocketmatte.apps.live_controls import HELP, Controls, find_backgrounds
 from pocketmatte.apps.live_meter import Meter
-from pocketmatte.apps.live_sinks import IDLE, Speaker
+from pocketmatte.apps.live_sinks import IDLE, Speaker, check_files
 from pocketmatte.core import Frame, Matte, PocketmatteError
 from pocketmatte.io.images import write_image
 from pocketmatte.io.live import FILE, SINKS, SOURCES, Sink, SinkRequest, Source, open_sink, open_source, scheme_of
@@ -64,7 +64,9 @@ def live(wishes: Wishes, settings: Settings) -> int:
     if mode != "exact" and scheme_of(address, SOURCES) == FILE:
         address = f"clip:{address.removeprefix('file:')}"  # a file in a live mode plays at its own pace
     with ExitStack() as stack:
-        controls = Controls(settings, find_backgrounds(list(wishes.backgrounds)))
+        backgrounds = find_backgrounds(list(wishes.backgrounds))
+        check_files((wishes.source,), wishes.sinks, backgrounds, settings)
+        controls = Controls(settings, backgrounds)
         models = (settings.model, *wishes.lower)
         pipelines = [stack.enter_context(open_pipeline(replace(settings, model=model))) for model in models]
         source = open_source(address)

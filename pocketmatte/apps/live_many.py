@@ -15,7 +15,7 @@ import numpy as np
 from pocketmatte.apps.jobs import Settings
 from pocketmatte.apps.live_controls import HELP, Controls, find_backgrounds
 from pocketmatte.apps.live_meter import Meter
-from pocketmatte.apps.live_sinks import IDLE, Speaker
+from pocketmatte.apps.live_sinks import IDLE, Speaker, check_files
 from pocketmatte.core import Frame, PocketmatteError, Size, UInt8Image
 from pocketmatte.io.live import FILE, SINKS, SOURCES, Sink, SinkRequest, Source, open_sink, open_source, scheme_of
 from pocketmatte.io.stream_sink import StreamSink
@@ -63,6 +63,7 @@ def live_many(wishes: ManyWishes, settings: Settings) -> int:
     exact = is_exact(wishes)
     with ExitStack() as stack:
         backgrounds = find_backgrounds(list(wishes.backgrounds))
+        check_files(wishes.sources, wishes.sinks, backgrounds, settings)
         controls = [Controls(settings, backgrounds) for _ in range(count)]
         lanes = stack.enter_context(_open_lanes(settings, count))
         sources: list[Source] = []

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
+from pocketmatte.apps.jobs import Settings, check_destination
 from pocketmatte.apps.wording import for_command_line
 from pocketmatte.core import PocketmatteError
-from pocketmatte.io.live import Sink
+from pocketmatte.io.live import Sink, path_of
 
 IDLE = 0.1  # seconds between two looks whether somebody wants pictures
+
+
+def check_files(sources: Sequence[str], sinks: Sequence[str], backgrounds: Sequence[Path], settings: Settings) -> None:
+    """Raise :class:`PocketmatteError` when a file would be written over another that is read, or written twice."""
+    inputs = [*map(path_of, sources), *backgrounds]
+    outputs = [path for sink in sinks if (path := path_of(sink)) is not None]
+    for number, output in enumerate(outputs):
+        check_destination(output, settings, inputs)
+        if output.absolute() in (other.absolute() for other in outputs[:number]):
+            raise PocketmatteError(f"{output} is named by --sink twice: one file cannot take two recordings")
 
 
 class Speaker:

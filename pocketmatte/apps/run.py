@@ -16,6 +16,7 @@ from pocketmatte.apps.run_video import cut_video, video_destination
 from pocketmatte.apps.wording import for_command_line, without_effect
 from pocketmatte.core import PocketmatteError
 from pocketmatte.effects.render import Renderer
+from pocketmatte.io.frames import folder_name
 from pocketmatte.io.images import check_output, read_image, write_image
 from pocketmatte.io.paths import Job, expand_inputs, is_video
 from pocketmatte.pipeline.pipeline import Pipeline
@@ -46,6 +47,8 @@ def run(
     as_json: bool,
 ) -> int:
     """Do all of it; returns the exit code: 0 only when everything asked for was done, 130 after Ctrl-C."""
+    if resume and force:
+        raise PocketmatteError("--resume leaves alone what is there and --force replaces it: choose one of them")
     found = expand_inputs(inputs, output, ".png", settings.look.word)
     jobs = [video_destination(j, settings.look, layout, output) if is_video(j.source) else j for j in found]
     if not any(is_video(job.source) for job in jobs):
@@ -72,7 +75,7 @@ def run(
         return outcome
 
     def attempt(job: Job, advance: Advance) -> Outcome:
-        if resume and job.destination.exists():
+        if resume and _result(job).exists():
             return Outcome(job, "skipped", "output is already there")
         try:
             check_destination(job.destination, settings)
@@ -81,13 +84,9 @@ def run(
                 notes = cut_video(job, *opened(), layout, force, advance)
             else:
                 loaded = read_image(job.source)
-                pixels = cut_image(loaded, *opened())
+                pixels, notes = cut_image(loaded, *opened())
                 make_folder(job.destination.parent)
                 write_image(job.destination, pixels, force=force)
-                notes = loaded.notes
-                matte = pixels if pixels.ndim == 2 else pixels[..., -1]
-                if settings.look.kind in ("rgba", "alpha") and not matte.any():
-                    notes = (*notes, "nobody found: the cut-out is empty")
         except PocketmatteError as error:
             return Outcome(job, "failed", for_command_line(str(error)))
         except _InterruptedError:
@@ -108,6 +107,12 @@ def run(
     known = {outcome.job for outcome in outcomes}
     outcomes += [Outcome(job, "interrupted") for job in jobs if job not in known]
     return _summary(outcomes, found.skipped, as_json)
+
+
+def _result(job: Job) -> Path:
+    """What is there when a job is done: of a numbered sequence its folder."""
+    numbered = folder_name(job.destination) if is_video(job.source) else None
+    return numbered.folder if numbered else job.destination
 
 
 def _each(
@@ -151,6 +156,8 @@ def _summary(outcomes: list[Outcome], passed_over: int, as_json: bool) -> int:
     elif cut_off:
         pass
     elif len(outcomes) == 1:
+        if skipped:
+            print(f"pocketmatte: skipped: {outcomes[0].message}", file=sys.stderr)
         if not failed:
             print(outcomes[0].job.destination)
     else:

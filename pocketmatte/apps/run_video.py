@@ -1,4 +1,5 @@
-"""One video through the pipeline: reading, network, drawing and writing overlap, in order, every frame once."""
+"""One video through the pipeline: reading, network, refinement, drawing and writing overlap, in order, every frame
+once."""
 
 from __future__ import annotations
 
@@ -8,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pocketmatte.apps.jobs import make_folder
-from pocketmatte.core import PocketmatteError, UInt8Image
+from pocketmatte.apps.jobs import NOBODY, make_folder, somebody
+from pocketmatte.core import Frame, Matte, PocketmatteError, UInt8Image
 from pocketmatte.effects.looks import Look
 from pocketmatte.effects.render import Renderer
 from pocketmatte.io.frames import folder_name
@@ -61,13 +62,20 @@ def cut_video(
     pipeline.reset()
     renderer.reset()
     with VideoSource(job.source) as source:
+        found = False
 
-        def rendered() -> Iterator[tuple[UInt8Image, Fraction]]:
+        def finished() -> Iterator[tuple[Frame, Matte]]:
             for pair in exact(source, pipeline.look):
-                frame = pair.frame
-                assert frame.pts is not None
                 assert pair.seen is not None
-                picture = renderer.draw(frame.image, pipeline.finish(frame, pair.seen))
+                matte = pipeline.finish(pair.frame, pair.seen)
+                nonlocal found
+                found = found or somebody(matte.alpha)
+                yield pair.frame, matte
+
+        def drawn() -> Iterator[tuple[UInt8Image, Fraction]]:
+            for frame, matte in ahead(finished(), depth=2):
+                assert frame.pts is not None
+                picture = renderer.draw(frame.image, matte)
                 yield np.stack([picture] * 3, axis=2) if picture.ndim == 2 else picture, frame.pts
 
         numbered = folder_name(job.destination)  # its own folder is made by the sink, whole or not at all
@@ -81,7 +89,7 @@ def cut_video(
             options=options,
             force=force,
         ) as sink:
-            for count, (picture, pts) in enumerate(ahead(rendered()), 1):
+            for count, (picture, pts) in enumerate(ahead(drawn()), 1):
                 sink.write(picture, pts)
                 advance(count, source.frame_estimate)
-        return (*source.notes, *sink.notes)
+        return (*source.notes, *sink.notes, *([] if found else [NOBODY]))

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from pocketmatte.apps.jobs import Settings, make_folder, open_pipeline, open_renderer
+from pocketmatte.apps.jobs import Settings, check_destination, make_folder, open_pipeline, open_renderer
 from pocketmatte.apps.run_video import video_destination
 from pocketmatte.background.difference import DifferenceSubtractor, Tuning
 from pocketmatte.background.hybrid import Hybrid
@@ -24,7 +24,7 @@ from pocketmatte.background.regions import Face
 from pocketmatte.core import Alpha, Frame, Matte, PocketmatteError, Size, UInt8Image
 from pocketmatte.io.image_formats import is_image
 from pocketmatte.io.images import check_output, read_image, write_image
-from pocketmatte.io.live import FILE, SOURCES, open_source, scheme_of
+from pocketmatte.io.live import FILE, SOURCES, open_source, path_of, scheme_of
 from pocketmatte.io.paths import Job
 from pocketmatte.io.video_sink import VideoSink
 from pocketmatte.io.video_source import VideoSource
@@ -69,9 +69,11 @@ def subtract(wishes: Wishes, settings: Settings, tuning: Tuning) -> int:
         raise PocketmatteError(f"{path} is a still picture: expected a video of a scene that is empty at first")
     job = Job(path if is_file else Path("camera"), wishes.output)
     target = video_destination(job, settings.look, wishes.layout, wishes.output).destination
-    check_output(target, wishes.force, False)
-    if wishes.show_plate is not None:
-        check_output(wishes.show_plate, wishes.force, False)
+    inputs = (path_of(wishes.source), wishes.plate, wishes.faces)
+    for output in (target, wishes.show_plate):
+        if output is not None:
+            check_destination(output, settings, inputs)
+            check_output(output, wishes.force, False)
     renderer = open_renderer(settings)
     source = VideoSource(path) if is_file else open_source(wishes.source)
     try:

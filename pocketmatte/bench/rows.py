@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pocketmatte.core import PocketmatteError
-from pocketmatte.io.atomic import atomic_path
+from pocketmatte.io.atomic import atomic_path, check_destination
 
 
 @dataclass(frozen=True)
@@ -124,21 +124,38 @@ def this_machine() -> str:
 def append_csv(path: Path, rows: list[Row]) -> None:
     """Add rows to a CSV file, which is made when it is not there; the file changes all at once.
 
-    Raises :class:`PocketmatteError` when the file there has other columns.
+    Raises :class:`PocketmatteError` when it cannot be written, or the file there has other columns.
     """
-    text = ""
-    if path.exists():
+    text = check_csv(path)
+    try:
+        with atomic_path(path, force=True) as temporary, temporary.open("w", newline="") as file:
+            file.write(text)
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            if not text:
+                writer.writeheader()
+            writer.writerows(row.cells() for row in rows)
+    except OSError as error:
+        raise PocketmatteError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def check_csv(path: Path) -> str:
+    """What a file of benchmark rows holds so far, empty when it is not there: looked at before anything is measured.
+
+    Raises :class:`PocketmatteError` when rows cannot be added to it.
+    """
+    check_destination(path, force=True)
+    if not path.exists():
+        return ""
+    try:
         with path.open(newline="") as file:
             text = file.read()
-        head = next(csv.reader(text.splitlines()), [])
-        if head != list(COLUMNS):
-            raise PocketmatteError(
-                f"{path} is no file of benchmark rows: its columns are {', '.join(head)[:80]}; name another with --out"
-            )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path, force=True) as temporary, temporary.open("w", newline="") as file:
-        file.write(text)
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        if not text:
-            writer.writeheader()
-        writer.writerows(row.cells() for row in rows)
+    except UnicodeDecodeError as error:
+        raise PocketmatteError(f"{path} holds no text, expected benchmark rows: name another with --out") from error
+    except OSError as error:
+        raise PocketmatteError(f"cannot read {path}: {error.strerror or error}") from error
+    head = next(csv.reader(text.splitlines()), [])
+    if text and head != list(COLUMNS):
+        raise PocketmatteError(
+            f"{path} is no file of benchmark rows: its columns are {', '.join(head)[:80]}; name another with --out"
+        )
+    return text

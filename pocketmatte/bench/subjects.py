@@ -80,8 +80,9 @@ def _choices(spec: ModelSpec, named: WeightFile | None, runtime: str) -> list[Ch
         raise PocketmatteError(f"unknown runtime {runtime!r}; known: auto, all, {', '.join(RUNTIMES)}")
     choices = _in_runtime(spec, named, runtime)
     if not choices:
-        what = named.file if named else spec.name
-        raise PocketmatteError(f"{what} has no file for {runtime}; it takes {' or '.join(formats_of(runtime))}")
+        formats = " or ".join(f"{name} files" for name in formats_of(runtime))
+        what = f"{named.file} is not for {runtime}, which" if named else f"{spec.name} has no file for {runtime}, which"
+        raise PocketmatteError(f"{what} takes {formats}")
     return choices
 
 

@@ -120,6 +120,8 @@ class FramesSink:
         self._name = name
         self._entries: list[tuple[str, Fraction]] = []
         folder = name.folder
+        if not folder.name:
+            raise PocketmatteError(f"{name.pattern} needs a folder of its own: expected FOLDER/{name.pattern}")
         if folder.exists():
             _check_replaceable(folder, force=force)
         self._temporary = folder.absolute().with_name(f".pocketmatte-{secrets.token_hex(6)}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pocketmatte.core import PocketmatteError
 from pocketmatte.io.image_formats import IMAGE_SUFFIXES, is_image, is_video
-from pocketmatte.io.video_formats import VIDEO_SUFFIXES
+from pocketmatte.io.video_formats import SEQUENCE_SUFFIX, VIDEO_SUFFIXES
 from pocketmatte.io.walk import walk
 
 __all__ = ["Job", "Jobs", "expand_inputs", "is_image", "is_video"]
@@ -83,7 +83,9 @@ def _expand(inputs: list[Path], output: Path | None, suffix: str, word: str) -> 
     if missing := [str(path) for path in inputs if not path.exists()]:
         raise PocketmatteError(f"no such file or folder: {', '.join(missing)}")
     folders = [path for path in inputs if path.is_dir()]
-    as_file = output is not None and len(inputs) == 1 and not folders and bool(output.suffix) and not output.is_dir()
+    as_file = output is not None and len(inputs) == 1 and not folders and bool(output.suffix)
+    if output is not None and output.suffix.lower() != SEQUENCE_SUFFIX:  # that of a folder which is one result
+        as_file = as_file and not output.is_dir()
     if output is not None and not as_file:
         _check_folder(output, folders)
     homes = {path: _home(path, output, word, alone=len(inputs) == 1) for path in folders}

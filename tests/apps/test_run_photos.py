@@ -249,7 +249,8 @@ def test_a_folder_that_cannot_be_made_is_one_line(cli, photo):
 def test_a_photo_of_nobody_says_so(cli, tmp_path):
     sky = tmp_path / "sky.png"
     cv2.imwrite(str(sky), np.full((120, 160, 3), (220, 160, 110), np.uint8))
-    answer = cli("run", sky)
-    assert answer.code == 0
-    assert "nobody found" in answer.err
+    for look in ("rgba", "color:#ffffff", "blur"):
+        answer = cli("run", sky, "--look", look)
+        assert answer.code == 0
+        assert "nobody found" in answer.err
     assert read(tmp_path / "sky-cutout.png")[..., 3].max() == 0

@@ -96,6 +96,35 @@ def test_side_by_side_fits_players_without_alpha(cli, clip):
     assert "side-by-side" in answer.err
 
 
+def test_a_sequence_that_is_there_is_kept_resumed_or_replaced(cli, clip, tmp_path, snapshot):
+    for name, folder in (("matte.png-seq", "matte.png-seq"), ("frames/f_%03d.png", "frames")):
+        target = tmp_path / name
+        assert cli("run", clip, "--look", "alpha", "-o", target).code == 0
+        before = snapshot(tmp_path)
+        again = cli("run", clip, "--look", "alpha", "-o", target)
+        assert again.code == 1
+        assert f"{folder} exists already" in again.err
+        resumed = cli("run", clip, "--look", "alpha", "-o", target, "--resume")
+        assert (resumed.code, "skipped: output is already there" in resumed.err) == (0, True)
+        assert snapshot(tmp_path) == before
+        assert cli("run", clip, "--look", "alpha", "-o", target, "--force").code == 0
+        assert snapshot(tmp_path) == before  # the same again, and nothing beside it
+    assert "choose one of them" in cli("run", clip, "--resume", "--force").err
+
+
+def test_a_pattern_without_a_folder_is_refused(cli, clip, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    answer = cli("run", clip, "--look", "alpha", "-o", "f_%03d.png", "--force")
+    assert answer.code == 1
+    assert "f_%03d.png needs a folder of its own: expected FOLDER/f_%03d.png" in answer.err
+
+
+def test_a_video_of_nobody_says_so(cli, tmp_path):
+    path = tmp_path / "sky.mp4"
+    write_clip(path, list(range(4)), Fraction(1, 10), lambda n: np.full((96, 128, 3), (110, 160, 220), np.uint8))
+    assert "nobody found" in cli("run", path, "--look", "blur").err
+
+
 def test_two_runs_are_identical_before_encoding(cli, clip):
     for name in ("a.png-seq", "b.png-seq"):
         assert cli("run", clip, "-o", clip.with_name(name)).code == 0
@@ -172,7 +201,8 @@ def test_explicit_outputs_are_taken_at_their_word(cli, clip, tmp_path, snapshot)
     assert snapshot(tmp_path) == before
 
 
-def test_an_interrupt_ends_at_once_and_leaves_nothing(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_at_once_and_leaves_nothing(tmp_path, number):
     path = tmp_path / "long.mp4"
     write_clip(path, list(range(600)), Fraction(1, 30), portrait)
     command = [sys.executable, "-c", INTERRUPTED, "run", str(path), "--look", "blur"]
@@ -180,7 +210,7 @@ def test_an_interrupt_ends_at_once_and_leaves_nothing(tmp_path):
         while not list(tmp_path.glob(".*")):  # the sink has begun
             assert process.poll() is None
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, errors = process.communicate()
     assert process.returncode == 130
     assert errors.splitlines()[-1].endswith(

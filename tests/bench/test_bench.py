@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from pocketmatte.apps.bench import Wishes, bench
 from pocketmatte.apps.cli import app
 from pocketmatte.bench.chain import CHAIN, NETWORK
 from pocketmatte.bench.frames import drifting_frames
@@ -182,6 +183,19 @@ def test_a_foreign_csv_is_left_alone(tmp_path):
     with pytest.raises(PocketmatteError, match="no file of benchmark rows"):
         append_csv(path, [])
     assert path.read_text() == "a,b\n1,2\n"
+
+
+def test_what_cannot_take_rows_is_found_before_measuring(tmp_path, monkeypatch):
+    def never(*_: object) -> None:
+        raise AssertionError("measured first")
+
+    monkeypatch.setattr("pocketmatte.apps.bench.measure", never)
+    picture = tmp_path / "picture.jpg"
+    picture.write_bytes(bytes(range(256)))
+    for path, reason in ((picture, "holds no text"), (tmp_path, "is a folder"), (picture / "x.csv", "is a file")):
+        with pytest.raises(PocketmatteError, match=reason):
+            bench([MODEL], Wishes(out=path))
+    assert picture.read_bytes() == bytes(range(256))
 
 
 @pytest.mark.parametrize(

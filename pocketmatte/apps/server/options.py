@@ -11,10 +11,10 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from pocketmatte.apps.jobs import cut_image
+from pocketmatte.apps.jobs import NOBODY, CutOut, cut_image, somebody
 from pocketmatte.apps.server.engine import Models
 from pocketmatte.apps.server.errors import RefusedError
-from pocketmatte.core import PocketmatteError, UInt8Image
+from pocketmatte.core import PocketmatteError
 from pocketmatte.effects.backdrop import Fit, PictureBackdrop
 from pocketmatte.effects.blend import parse_blend
 from pocketmatte.effects.looks import Look, parse_look
@@ -111,9 +111,10 @@ def cut(models: Models, data: bytes, background: bytes | None, request: CutoutRe
     harmonizer = models.harmonizer() if blend.needs_harmonizer else None
     renderer = Renderer(look, backdrop, blend=blend, preset=preset, harmonizer=harmonizer)
     foreground = request.foreground if look.needs_foreground else "none"
-    pixels = cut_image(picture, models.pipeline(request.refine, foreground, request.clean, request.subject), renderer)
+    pipeline = models.pipeline(request.refine, foreground, request.clean, request.subject)
+    cut = cut_image(picture, pipeline, renderer)
     clock.lap("cut")
-    return _encoded(pixels, request.format, clock, picture)
+    return _encoded(cut, request.format, clock)
 
 
 def matte(models: Models, data: bytes, request: MatteRequest, max_pixels: int) -> Result:
@@ -123,9 +124,9 @@ def matte(models: Models, data: bytes, request: MatteRequest, max_pixels: int) -
     clock.lap("decode")
     pipeline = models.pipeline(request.refine, "none", request.clean, request.subject)
     if request.format != "npy":
-        pixels = cut_image(picture, pipeline, Renderer(Look("alpha")))
+        cut = cut_image(picture, pipeline, Renderer(Look("alpha")))
         clock.lap("cut")
-        return _encoded(pixels, request.format, clock, picture)
+        return _encoded(cut, request.format, clock)
     from pocketmatte.core import Frame
 
     alpha = pipeline.step(Frame(picture.image)).alpha
@@ -135,7 +136,8 @@ def matte(models: Models, data: bytes, request: MatteRequest, max_pixels: int) -
     file = BytesIO()
     np.save(file, alpha)
     clock.lap("encode")
-    return Result(file.getvalue(), MEDIA["npy"], clock.laps, picture.notes)
+    notes = picture.notes if somebody(alpha) else (*picture.notes, NOBODY)
+    return Result(file.getvalue(), MEDIA["npy"], clock.laps, notes)
 
 
 def _look(request: CutoutRequest, background: bytes | None) -> Look:
@@ -148,10 +150,10 @@ def _look(request: CutoutRequest, background: bytes | None) -> Look:
     return parse_look(request.look)
 
 
-def _encoded(pixels: UInt8Image, form: str, clock: _Clock, picture: LoadedImage) -> Result:
-    data = encode_image(pixels, f".{form}")
+def _encoded(cut: CutOut, form: str, clock: _Clock) -> Result:
+    data = encode_image(cut.pixels, f".{form}")
     clock.lap("encode")
-    return Result(data, MEDIA[form], clock.laps, picture.notes)
+    return Result(data, MEDIA[form], clock.laps, cut.notes)
 
 
 class _Clock:

@@ -130,7 +130,7 @@ def router(settings: ServerSettings, engine: Engine) -> APIRouter:
 def _work(models: Models, wanted: _Wanted, max_pixels: int, as_json: bool) -> Response:
     picture = decode(wanted.data, "image_file", max_pixels)
     pipeline = models.pipeline("guided", "fast" if wanted.channels == "rgba" else "none", "off", "all")
-    rgba = cut_image(picture, pipeline, Renderer(Look("rgba")))
+    rgba, _ = cut_image(picture, pipeline, Renderer(Look("rgba")))
     found = _box(rgba[..., 3])
     pixels = _on_background(rgba, wanted, max_pixels)
     if wanted.crop:

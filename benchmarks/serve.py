@@ -61,7 +61,11 @@ def main() -> None:
             report = measure(address, process.pid, arguments)
         finally:
             process.terminate()
-    setting = {"date": date.today().isoformat(), "version": pocketmatte.__version__, "commit": commit_of_code()}
+    setting: dict[str, Any] = {
+        "date": date.today().isoformat(),
+        "version": pocketmatte.__version__,
+        "commit": commit_of_code(),
+    }
     setting |= {"model": report["after"]["model"], "command": sys.argv[1:]}
     busy_after = round(os.getloadavg()[0], 1)
     report = {**setting, "load_average": round(busy, 1), "load_average_after": busy_after, **report}

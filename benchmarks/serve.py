@@ -1,9 +1,11 @@
 """A server under load: 200 requests of mixed sizes at 16 at a time, then 100 malformed ones; writes results/serve.json.
 
-    python -m benchmarks.serve [--requests 200] [--concurrency 16] [--soak 2000]
+    python -m benchmarks.serve [--requests 200] [--concurrency 16] [--soak 2000] [--warm-up 7]
 
-The server is a process of its own with default settings. ``--soak`` adds requests of the mixed load before the
-malformed ones; the resident memory is noted after every hundred requests.
+The server is a process of its own with default settings. The warm-up sends every size with every look, ``--warm-up``
+times in a new order and as many at a time as later: buffers, pools and the allocator grow to what the load needs before
+the memory is called warm. ``--soak`` adds requests of the mixed load before the malformed ones; the resident memory is
+noted after every hundred requests.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ import httpx
 from PIL import Image
 
 import pocketmatte
+from pocketmatte.bench.rows import commit_of_code
 
 ROOT = Path(__file__).parent.parent
 PORTRAIT = Path(pocketmatte.__file__).parent / "assets" / "astronaut.jpg"
@@ -36,6 +39,7 @@ LOOKS = ("rgba", "alpha", "blur", "color:#336699")
 MALFORMED = 100
 ROUTES = {"/v1/cutout": "image", "/v1/matte": "image", "/v1/batch": "images", "/v1.0/removebg": "image_file"}
 EVERY = 100  # requests between two looks at the memory
+Job = tuple[bytes, str]  # a picture and the look it shall get
 
 
 def main() -> None:
@@ -44,7 +48,9 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=200)
     parser.add_argument("--concurrency", type=int, default=16)
     parser.add_argument("--soak", type=int, default=0, help="further requests, in hundreds, while memory is watched")
+    parser.add_argument("--warm-up", type=int, default=7, help="times every size and look is sent before counting")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "serve.json")
     arguments = parser.parse_args()
     busy = os.getloadavg()[0]
     command = [sys.executable, "-m", "pocketmatte", "serve", "--port", "0", "--workers", str(arguments.workers)]
@@ -55,9 +61,15 @@ def main() -> None:
             report = measure(address, process.pid, arguments)
         finally:
             process.terminate()
-    setting = {"date": date.today().isoformat(), "version": pocketmatte.__version__, "command": sys.argv[1:]}
-    report = {**setting, "load_average": round(busy, 1), **report}
-    (ROOT / "results" / "serve.json").write_text(json.dumps(report, indent=1) + "\n")
+    setting: dict[str, Any] = {
+        "date": date.today().isoformat(),
+        "version": pocketmatte.__version__,
+        "commit": commit_of_code(),
+    }
+    setting |= {"model": report["after"]["model"], "command": sys.argv[1:]}
+    busy_after = round(os.getloadavg()[0], 1)
+    report = {**setting, "load_average": round(busy, 1), "load_average_after": busy_after, **report}
+    arguments.out.write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps(report, indent=1))
 
 
@@ -66,7 +78,7 @@ def measure(address: str, pid: int, arguments: argparse.Namespace) -> dict[str, 
     pictures = [_picture(side) for side in SIDES]
     limits = httpx.Limits(max_connections=arguments.concurrency)
     with httpx.Client(base_url=address, timeout=120, limits=limits) as client:
-        load(client, pictures, 3 * len(SIDES), arguments.concurrency, seed=0)  # every size once and more: warm
+        warm = load(client, every_job(pictures, arguments.warm_up), arguments.concurrency)
         sent, series = 0, [{"after": "warm", "requests": 0, "mib": _rss(pid)}]
 
         def note(after: str, count: int) -> None:
@@ -74,26 +86,38 @@ def measure(address: str, pid: int, arguments: argparse.Namespace) -> dict[str, 
             sent += count
             series.append({"after": after, "requests": sent, "mib": _rss(pid)})
 
-        row = load(client, pictures, arguments.requests, arguments.concurrency, seed=1)
+        row = load(client, mixed_jobs(pictures, arguments.requests, seed=1), arguments.concurrency)
         note("load", arguments.requests)
         for k in range(arguments.soak // EVERY):
-            load(client, pictures, EVERY, arguments.concurrency, seed=2 + k)
+            load(client, mixed_jobs(pictures, EVERY, seed=2 + k), arguments.concurrency)
             note("soak", EVERY)
         bad = malformed(client)
         note("malformed", MALFORMED)
         alive = client.get("/healthz").json()
-        load(client, pictures, EVERY, arguments.concurrency, seed=1)
-        note("next 100 good", EVERY)
-    return {"load": row, "rss": series, "malformed": bad, "after": alive}
+        count = min(EVERY, arguments.requests)
+        load(client, mixed_jobs(pictures, count, seed=1), arguments.concurrency)
+        note(f"next {count} good", count)
+    return {"warm_up": warm["requests"], "load": row, "rss": series, "malformed": bad, "after": alive}
 
 
-def load(client: httpx.Client, pictures: list[bytes], count: int, concurrency: int, seed: int) -> dict[str, Any]:
-    """Mixed requests; those told to come back come back, as clients should."""
+def every_job(pictures: list[bytes], rounds: int) -> list[Job]:
+    """Every picture with every look, ``rounds`` times, each time in another order."""
+    rng = random.Random(0)
+    jobs = [(picture, look) for picture in pictures for look in LOOKS]
+    return [job for _ in range(rounds) for job in rng.sample(jobs, len(jobs))]
+
+
+def mixed_jobs(pictures: list[bytes], count: int, seed: int) -> list[Job]:
+    """``count`` requests by lot."""
     rng = random.Random(seed)
-    jobs = [(rng.choice(pictures), rng.choice(LOOKS)) for _ in range(count)]
+    return [(rng.choice(pictures), rng.choice(LOOKS)) for _ in range(count)]
+
+
+def load(client: httpx.Client, jobs: list[Job], concurrency: int) -> dict[str, Any]:
+    """Send the requests; those told to come back come back, as clients should."""
     statuses: Counter[int] = Counter()
 
-    def ask(job: tuple[bytes, str]) -> float:
+    def ask(job: Job) -> float:
         started = time.perf_counter()
         while True:
             answer = client.post("/v1/cutout", files={"image": job[0]}, data={"look": job[1]})
@@ -106,12 +130,12 @@ def load(client: httpx.Client, pictures: list[bytes], count: int, concurrency: i
     with ThreadPoolExecutor(concurrency) as pool:
         seconds = sorted(pool.map(ask, jobs))
     return {
-        "requests": count,
+        "requests": len(jobs),
         "concurrency": concurrency,
         "statuses": dict(sorted(statuses.items())),
-        "per_second": round(count / (time.perf_counter() - started), 2),
+        "per_second": round(len(jobs) / (time.perf_counter() - started), 2),
         "p50_ms": round(1000 * statistics.median(seconds)),
-        "p95_ms": round(1000 * seconds[int(0.95 * (count - 1))]),
+        "p95_ms": round(1000 * seconds[int(0.95 * (len(jobs) - 1))]),
     }
 
 

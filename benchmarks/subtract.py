@@ -1,25 +1,27 @@
 """Background subtraction against known truth: a keyed person before a still scene; writes results/subtract.csv.
 
-    python -m benchmarks.subtract --data DIR [--people tune|test] [--model NAME] [--scenes 4]
+    python -m benchmarks.subtract --data DIR [--people tune|test] [--model NAME] [--scenes 4] [--methods NAME...]
 
 Each clip: 100 empty frames, then the person. The scene is a photo; every frame gets sensor noise of its own (Gaussian,
 growing with brightness) and the light drifts slowly (5 per cent up and down, a little warmer and colder). ``tune``
-moves held-out training people over the scene: for choosing settings. ``test`` uses the keyed webcam clip.
+moves held-out training people over the scene: for choosing settings. ``test`` uses the keyed webcam clip and
+replaces the rows of the methods that ran.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from benchmarks.accuracy import commit, replace
 from pocketmatte.background.difference import DifferenceSubtractor
 from pocketmatte.background.hybrid import Hybrid
 from pocketmatte.background.mixture import GrabCutSubtractor, MixtureSubtractor
@@ -33,8 +35,10 @@ from pocketmatte.io.images import read_image
 from pocketmatte.ops.composite import composite
 from pocketmatte.ops.foreground import estimate_foreground_ml
 from pocketmatte.pipeline.pipeline import load
+from pocketmatte.zoo.find import default_model, find_model
 
 ROOT = Path(__file__).parent.parent
+COLUMNS = (*("people", "clip", "method", "model", "version", "miou", "biou", "mad", "dtssd", "ms", "date", "commit"),)
 EMPTY = 100
 Step = Callable[[UInt8Image], Alpha]
 Person = tuple[UInt8Image, Alpha]
@@ -71,23 +75,31 @@ def main() -> None:
     parser.add_argument("--model")
     parser.add_argument("--scenes", type=int, default=4)
     parser.add_argument("--methods", nargs="*", default=list(METHODS))
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "subtract.csv", help="for --people test")
     arguments = parser.parse_args()
     people = keyed(arguments.data) if arguments.people == "test" else moved(arguments.data)
+    foot = {"date": date.today().isoformat(), "commit": commit()}
     rows: list[dict[str, str]] = []
     for clip in clips(people, arguments.data, arguments.scenes):
         for name in arguments.methods:
-            row = {"people": arguments.people, "clip": clip.name, "method": name, **score(clip, name, arguments.model)}
+            row = {**head_of(name, arguments.model), **score(clip, name, arguments.model), **foot}
+            row |= {"people": arguments.people, "clip": clip.name}
             print(row, flush=True)
             rows.append(row)
     if arguments.people == "test":
-        with (ROOT / "results" / "subtract.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
+        replace(arguments.out, COLUMNS, ("method",), rows)
     for name in arguments.methods:
         mine = [r for r in rows if r["method"] == name]
         means = {key: sum(float(r[key]) for r in mine) / len(mine) for key in ("miou", "biou", "mad", "dtssd", "ms")}
         print(f"{name:12}", "  ".join(f"{k} {v:.4f}" for k, v in means.items()))
+
+
+def head_of(method: str, model: str | None) -> dict[str, str]:
+    """The method, and the network with its version where it has one."""
+    if method not in NETWORKS:
+        return {"method": method, "model": "", "version": ""}
+    spec, _ = find_model(model or default_model())
+    return {"method": method, "model": spec.name, "version": spec.version}
 
 
 def score(clip: Clip, name: str, model: str | None) -> dict[str, str]:
@@ -165,6 +177,7 @@ METHODS: dict[str, Callable[[Iterator[UInt8Image], str | None], Step]] = {
     "hybrid": _hybrid,
     "hybrid, scene never seen empty": _hybrid_unseen,
 }
+NETWORKS = ("network", "hybrid", "hybrid, scene never seen empty")  # those of METHODS that run a model
 
 
 def clips(people: dict[str, list[Person]], data: Path, scenes: int) -> Iterator[Clip]:

@@ -29,6 +29,7 @@ TABLES: Tables = {
     "clean": scores.clean,
     "clean-nobody": scores.clean_nobody,
     "temporal": scores.temporal,
+    "prior": scores.prior,
     "live": speed.live,
     "throughput": speed.throughput,
     "openvino-async": speed.openvino_async,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from benchmarks.pages import RESULTS, ROOT, Row, grid, rows
+from benchmarks.verdict import judge_prior
 
 NAMES = {
     "mediapipe-selfie-general": "MediaPipe selfie, general 256x256",
@@ -183,6 +184,18 @@ def temporal() -> str:
         body.append([f"`{model}`, {clip}", *moved, *tail, f"{accepted} of {len(after)}"])
     head = ["model, clips", "dtSSD x 100", "MAD x 100", "largest lag, frames", "frozen: MAD x 100", "accepted"]
     return grid(head, body)
+
+
+def prior() -> str:
+    """What video networks gain from the matte of the frame before, with a verdict by the rule of the smoothing."""
+    body = []
+    for found in judge_prior(rows("video.csv")):
+        before, after = found.before, found.after
+        moved = [f"{100 * a:.2f} -> {100 * b:.2f}" for a, b in ((before.dtssd, after.dtssd), (before.mad, after.mad))]
+        lag = "-" if after.lag is None else f"{after.lag:.2f}"
+        tail = [lag, f"{100 * found.frozen.mad:.2f}", ", ".join(found.fails) or "accepted"]
+        body.append([f"{label(found.head)}, {found.head['clip']}", *moved, *tail])
+    return grid(["model, clip", "dtSSD x 100", "MAD x 100", "lag, frames", "frozen: MAD x 100", "verdict"], body)
 
 
 def subtract() -> str:

@@ -119,6 +119,8 @@ def serve() -> str:
             ["p50 / p95, waiting included", f"{load['p50_ms']} / {load['p95_ms']} ms"],
             ["load average of the machine before", f"{found['load_average']:.1f}"],
             ["resident memory, warm", f"{memory[0]['mib']:.1f} MiB"],
+            *([["requests of the warm-up", str(found["warm_up"])]] if "warm_up" in found else []),
+            *([["model, commit", f"`{found['model']}`, {found['commit']}"]] if "commit" in found else []),
             [
                 f"after {loaded[0]['requests']} to {loaded[-1]['requests']} requests, seen every 100",
                 f"{min(row['mib'] for row in loaded):.1f} to {max(row['mib'] for row in loaded):.1f} MiB",

@@ -1,17 +1,19 @@
 """What temporal smoothing gains: flicker, error and lag on clips with exact truth.
 
 Run:  python -m benchmarks.temporal [MODEL ...] [--synthetic 6] [--test] [--out results/temporal.csv]
+      python -m benchmarks.temporal --prior                      (measures nothing: see below)
 Synthetic clips (people of the held-out share of the training sets, moved in front of held-out backgrounds, with sensor
 noise and JPEG) are what the smoothing is tuned on; ``--test`` adds the two test clips, for final rows only. Data comes
 from ``--data`` (default ``$POCKETMATTE_DATA``). Every row names the error of the control, the first mask held for ever.
 ``lag`` is measured on the moving clips; a row is accepted when dtSSD falls against ``off`` of the same model and clip,
-the lag stays within one frame and the error beats the control.
+the lag stays within one frame and the error beats the control (:mod:`benchmarks.verdict`). ``--prior`` judges by the
+same rule what video networks remember, from the rows of ``benchmarks.video``. ``--out`` replaces the rows of the models
+named.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import time
 from collections.abc import Iterator
@@ -23,6 +25,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks import verdict
+from benchmarks.accuracy import commit, replace
 from pocketmatte.core import Alpha, Frame, UInt8Image
 from pocketmatte.evaluate.folders import list_frames
 from pocketmatte.evaluate.matte_metrics import mad
@@ -35,10 +39,14 @@ from pocketmatte.pipeline.pipeline import Pipeline, load
 from pocketmatte.pipeline.temporal import TEMPORAL, make_temporal
 
 CLIPS = ("webcam_a_room", "webcam_a_object")
-COLUMNS = ("model", "temporal", "clip", "frames", "dtssd", "mad", "lag", "control_mad", "ms", "accepted", "date")
+COLUMNS = (
+    *("model", "version", "temporal", "clip", "frames", "dtssd", "mad", "lag", "control_mad", "ms", "accepted"),
+    *("date", "commit"),
+)
 SIZE = (360, 480)
 FRAMES = 48
 Array = npt.NDArray[Any]
+Clip = tuple[str, list[tuple[UInt8Image, Alpha]]]  # its name; frames with their truth
 
 
 class Scored(NamedTuple):
@@ -51,8 +59,13 @@ class Scored(NamedTuple):
     control_mad: float
     ms: float
 
+    @property
+    def figures(self) -> verdict.Figures:
+        """What the rule looks at."""
+        return verdict.Figures(self.dtssd, self.mad, self.lag)
 
-def synthetic(data: Path, count: int, seed: int = 7) -> Iterator[tuple[str, list[tuple[UInt8Image, Alpha]]]]:
+
+def synthetic(data: Path, count: int, seed: int = 7) -> Iterator[Clip]:
     """``count`` clips of :data:`FRAMES` frames with their truth; the odd ones have a moving camera."""
     from pocketmatte.data.store import load_store
 
@@ -136,33 +149,43 @@ def main() -> None:
     parser.add_argument("--test", action="store_true")
     parser.add_argument("--modes", nargs="+", default=list(TEMPORAL))
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--prior", action="store_true", help="judge the memory of video networks instead")
     options = parser.parse_args()
+    if options.prior:
+        verdict.show()
+        return
     clips = list(synthetic(options.data, options.synthetic))
     if options.test:
         clips += [(name, recorded(options.data / "test" / "video" / name)) for name in CLIPS]
-    rows: list[dict[str, Any]] = []
+    foot = {"date": date.today().isoformat(), "commit": commit()}
     for model in options.models:
-        for name, frames in clips:
-            plain: Scored | None = None
-            for mode in options.modes:
-                with load(model, foreground="none", threads=1) as pipeline:
-                    pipeline.temporal = make_temporal(mode)
-                    began = time.perf_counter()
-                    found = score(pipeline, frames)
-                    took = time.perf_counter() - began
-                plain = plain or found
-                calm = found.dtssd < plain.dtssd and (found.lag is None or abs(found.lag) <= 1)
-                accepted = "" if mode == options.modes[0] else str(calm and found.mad < found.control_mad)
-                values = (found.frames, *(f"{v:.5f}" for v in (found.dtssd, found.mad)))
-                lag = "" if found.lag is None else f"{found.lag:.3f}"
-                tail = (lag, f"{found.control_mad:.5f}", f"{found.ms:.2f}", accepted, date.today().isoformat())
-                rows.append(dict(zip(COLUMNS, (model, mode, name, *values, *tail), strict=True)))
-                print(*rows[-1].values(), f"{took:.1f} s", flush=True)
-    if options.out:
-        with options.out.open("w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        rows = [row | foot for row in rows_of(model, clips, options.modes)]
+        if options.out:
+            replace(options.out, COLUMNS, ("model",), rows)
+
+
+def rows_of(model: str, clips: list[Clip], modes: list[str]) -> list[dict[str, Any]]:
+    """The rows of one model; the first of ``modes`` is what the others are judged against."""
+    rows = []
+    for name, frames in clips:
+        plain: Scored | None = None
+        for mode in modes:
+            with load(model, foreground="none", threads=1) as pipeline:
+                pipeline.temporal = make_temporal(mode)
+                began = time.perf_counter()
+                found = score(pipeline, frames)
+                took = time.perf_counter() - began
+                head = {"model": model, "version": pipeline.spec.version, "temporal": mode, "clip": name}
+            plain = plain or found
+            accepted = (
+                "" if mode == modes[0] else str(not verdict.failures(plain.figures, found.figures, found.control_mad))
+            )
+            values = {key: f"{getattr(found, key):.5f}" for key in ("dtssd", "mad", "control_mad")}
+            lag = "" if found.lag is None else f"{found.lag:.3f}"
+            tail = {"lag": lag, "ms": f"{found.ms:.2f}", "accepted": accepted}
+            rows.append({**head, "frames": found.frames, **values, **tail})
+            print(*rows[-1].values(), f"{took:.1f} s", flush=True)
+    return rows
 
 
 if __name__ == "__main__":

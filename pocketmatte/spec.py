@@ -126,7 +126,8 @@ class ModelSpec:
                 return entry
         have = ", ".join(sorted({e.format for e in self.files}))
         raise PocketmatteError(
-            f"model {self.name} has no {format} file here, it has: {have}; name a {format} file with --model instead"
+            f"model {self.name} has no {format} file here, it has: {have}; make one with `pocketmatte export "
+            f"{self.name} --to {format.removesuffix('-engine')} -o DIR` and name it with --model"
         )
 
     def path_of(self, entry: WeightFile) -> Path:

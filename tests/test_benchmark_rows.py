@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import pytest
 
 from benchmarks.accuracy import replace, slice_rows
 from benchmarks.curve import curve
-from benchmarks.pages import fill
+from benchmarks.pages import ROOT, fill
 from benchmarks.tiers import commands
 from pocketmatte.evaluate.report import EmptyReport, EmptyScore, ImageScore, Report
 
@@ -74,3 +77,18 @@ def test_pages_change_between_their_marks_and_nowhere_else():
     new = fill(page, {"a": lambda: "new", "b": lambda: "never asked"})
     assert new == page.replace("old", "new")
     assert fill(new, {"a": lambda: "new"}) == new
+
+
+def test_a_short_run_of_the_server_benchmark(tmp_path):
+    out = tmp_path / "serve.json"
+    options = ("--requests", "6", "--concurrency", "3", "--warm-up", "1", "--out", str(out))
+    command = [sys.executable, "-m", "benchmarks.serve", *options]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=300)
+    found = json.loads(out.read_text())
+    assert found["warm_up"] == 28  # seven sizes, four looks
+    assert {"date", "version", "commit", "model", "load_average", "load_average_after"} <= set(found)
+    assert found["load"]["requests"] == found["load"]["statuses"]["200"] == 6
+    assert 0 < found["load"]["p50_ms"] <= found["load"]["p95_ms"]
+    assert [row["after"] for row in found["rss"]] == ["warm", "load", "malformed", "next 6 good"]
+    assert all(row["mib"] > 50 for row in found["rss"])
+    assert {code[0] for code in found["malformed"]} == {"4"}

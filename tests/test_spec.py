@@ -79,5 +79,9 @@ def test_finding_models_by_name_folder_spec_and_file(tmp_path):
         find_model("nothing")
     with pytest.raises(PocketmatteError, match="no model file"):
         find_model(Path("missing.tflite"))
-    with pytest.raises(PocketmatteError, match="has no onnx file here, it has: litert"):
+    with pytest.raises(
+        PocketmatteError, match="has no onnx file here, it has: litert; make one with `pocketmatte export .*--to onnx"
+    ):
         spec.file_for("onnx")
+    with pytest.raises(PocketmatteError, match="--to tensorrt -o DIR"):
+        spec.file_for("tensorrt-engine")

@@ -8,15 +8,15 @@ import json
 import platform
 import re
 import sys
-from dataclasses import asdict, dataclass
-from typing import Literal
+from dataclasses import asdict
 
+from pocketmatte.apps.doctor_camera import camera_findings
+from pocketmatte.apps.findings import Finding, State
 from pocketmatte.core import PocketmatteError
 from pocketmatte.runtime.base import RUNTIMES, installed
 from pocketmatte.spec import ModelSpec, sha256_of
 from pocketmatte.zoo.find import list_models
 
-State = Literal["ok", "missing", "broken"]
 # The extras of pyproject.toml that nothing below speaks of, and what each is for.
 EXTRAS = {
     "window": "live pictures in a window",
@@ -27,19 +27,10 @@ EXTRAS = {
 }
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One line: what was looked at, how it is, and advice when it is not ``ok``. ``missing`` parts are optional."""
-
-    what: str
-    state: State
-    detail: str
-    advice: str = ""
-
-
 def examine(as_json: bool) -> int:
     """Print the findings; 0 unless something that is needed is broken."""
-    findings = [_platform(), *_runtimes(), *_formats(), *_codecs(), *_extras(), *(_model(s) for s in list_models())]
+    findings = [_platform(), *_runtimes(), *_formats(), *_codecs(), *_extras(), *camera_findings()]
+    findings += [_model(spec) for spec in list_models()]
     if as_json:
         print(json.dumps([asdict(f) for f in findings], indent=1))
     else:

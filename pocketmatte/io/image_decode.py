@@ -12,6 +12,7 @@ from typing import IO
 from PIL import Image, ImageFile, features
 
 from pocketmatte.core import PocketmatteError
+from pocketmatte.io.image_bombs import check_scans, check_tiles, coded_size, tiff_pages
 from pocketmatte.io.image_formats import HEAD, RAW_SUFFIXES, coded_bits, describe, sniff
 
 MAX_PIXELS = 200_000_000
@@ -69,7 +70,8 @@ def decode(path: Path, file: IO[bytes], max_pixels: int = MAX_PIXELS) -> tuple[I
     with _damage(path, name):
         image = _open(path, file, name)
         _check_size(path, image.size, max_pixels)
-        pages = int(getattr(image, "n_frames", 1))
+        _check_inside(path, file, image, name, max_pixels)
+        pages = tiff_pages(file) if name == "TIFF" else int(getattr(image, "n_frames", 1))
     if pages > 1 and name in _ANIMATED:
         raise PocketmatteError(
             f"{path} is an {_ANIMATED[name]} ({pages} frames): expected a still picture; save one frame of it as PNG, "
@@ -115,6 +117,18 @@ def _check_size(path: Path, size: tuple[int, int], most: int) -> None:
         raise PocketmatteError(
             f"{path} has {width}x{height} pixels: expected at most {most / 1e6:.3g} million; scale it down"
         )
+
+
+def _check_inside(path: Path, file: IO[bytes], image: ImageFile.ImageFile, name: str, most: int) -> None:
+    """Refuse what the size in the header does not tell; keeps the place in the file, where the reader goes on."""
+    place = file.tell()
+    if name == "JPEG":
+        check_scans(file)
+    elif name == "TIFF":
+        check_tiles(getattr(image, "tag_v2", {}), image.size)
+    elif name == "AVIF":
+        _check_size(path, coded_size(file), most)
+    file.seek(place)
 
 
 @contextmanager

@@ -13,15 +13,16 @@ import numpy as np
 
 from pocketmatte.core import Frame, PocketmatteError, Size
 from pocketmatte.io.live import SinkRequest
+from pocketmatte.io.loopback import MODPROBE, RELOAD, choose, loopbacks
 from pocketmatte.io.virtual_watch import OnDemand, readers_of
 
-_INSTALL = "pip install 'pocketmatte[virtual]'"
-MODPROBE = "sudo modprobe v4l2loopback devices=1 exclusive_caps=1 card_label=pocketmatte"
-_EXCLUSIVE = Path("/sys/module/v4l2loopback/parameters/exclusive_caps")
+INSTALL = "pip install 'pocketmatte[virtual]'"
 
 
 class VirtualCamera:
     """See :class:`pocketmatte.io.live.Sink`. ``device`` such as ``/dev/video10``, ``None`` for the first free one.
+
+    What a v4l2loopback device would not show as it is sent is refused before the device is opened.
 
     Sides are made even by repeating the last column or row: with odd ones, receivers show stripes or nothing.
     ``backend`` names one of pyvirtualcam's. On Linux :meth:`wanted` tells whether a program has the device open, as
@@ -39,12 +40,11 @@ class VirtualCamera:
         try:
             import pyvirtualcam
         except ImportError as error:
-            raise PocketmatteError(
-                f"a virtual camera needs pyvirtualcam, which is not installed: {_INSTALL}"
-            ) from error
+            raise PocketmatteError(f"a virtual camera needs pyvirtualcam, which is not installed: {INSTALL}") from error
         self._even = Size(size.height + size.height % 2, size.width + size.width % 2)
         self._size = size
         self.notes: list[str] = []
+        device = choose(device, self._even) if sys.platform == "linux" else device
         try:
             self._camera: Any = pyvirtualcam.Camera(
                 self._even.width, self._even.height, float(rate), device=device, backend=backend
@@ -56,8 +56,8 @@ class VirtualCamera:
         self._demand: OnDemand | None = None
         if sys.platform == "linux" and path.exists():
             self._demand = OnDemand(lambda: readers_of(path), clock)
-        if _EXCLUSIVE.exists() and "Y" not in _EXCLUSIVE.read_text():
-            self.notes.append(f"browsers do not see {self.device}: reload the module with exclusive_caps=1: {MODPROBE}")
+        if any(found.device == path and found.exclusive is False for found in loopbacks()):
+            self.notes.append(f"browsers do not see {self.device}: load the module with exclusive_caps=1: {RELOAD}")
 
     def write(self, frame: Frame) -> None:
         """Send one picture. Raises :class:`PocketmatteError` when the device is gone."""

@@ -94,7 +94,7 @@ RUNTIMES: dict[str, RuntimeEntry] = {
         ),
         RuntimeEntry(
             "openvino",
-            (".xml", ".onnx"),
+            (".xml", ".onnx", ".tflite"),
             "pocketmatte.runtime.openvino",
             "openvino",
             "pip install 'pocketmatte[openvino]'",
@@ -126,7 +126,7 @@ FORMATS = {
     "tensorrt": "tensorrt-engine",
     "coral": "edgetpu",
 }
-_ALSO = {"openvino": ("onnx",)}
+_ALSO = {"openvino": ("onnx", "litert")}
 
 
 def formats_of(runtime: str) -> tuple[str, ...]:

@@ -8,9 +8,9 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
-import flatbuffers
-import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+
+from pocketmatte.runtime.tflite_file import pack, unpack
 
 _KINDS = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
 
@@ -31,7 +31,7 @@ def cut_operators(model: bytes) -> list[Cut]:
     Operators on constants alone (the DEQUANTIZE of weights in half precision) go with the operator that uses them, as
     runtimes run those once, when a file is loaded. Tensors between operators become inputs and outputs.
     """
-    whole = _read(model)
+    whole = unpack(model)
     graph = whole.subgraphs[0]
     constant = {i for i, t in enumerate(graph.tensors) if _has_data(whole, t)}
     makers: dict[int, Any] = {}  # tensor made of constants alone -> its operator
@@ -51,28 +51,8 @@ def cut_operators(model: bytes) -> list[Cut]:
 
 def kinds_of(model: bytes) -> Counter[str]:
     """How many operators of each kind the main graph of a .tflite has."""
-    whole = _read(model)
+    whole = unpack(model)
     return Counter(_kind(whole, o) for o in whole.subgraphs[0].operators)
-
-
-def _aligned_builder() -> Any:
-    """The schema wants the bytes of constants on multiples of 16; Python's builder alone gives 4."""
-    plain = flatbuffers.Builder
-
-    def start(self: Any, size: int, count: int, alignment: int) -> Any:
-        return plain.StartVector(self, size, count, 16 if size == 1 else alignment)
-
-    return type("Aligned", (plain,), {"StartVector": start})(1024)
-
-
-def _read(file: bytes) -> Any:
-    """The model as objects, constants that stand behind the flatbuffer taken into their buffers."""
-    model = schema.ModelT.InitFromPackedBuf(file, 0)
-    for buffer in model.buffers:
-        if buffer.data is None and buffer.offset > 1:
-            buffer.data = np.frombuffer(file, np.uint8, buffer.size, buffer.offset)
-            buffer.offset = buffer.size = 0
-    return model
 
 
 def _has_data(model: Any, tensor: Any) -> bool:
@@ -119,9 +99,7 @@ def _pack(whole: Any, operators: list[Any], inputs: list[int]) -> bytes:
     part.inputs = [number[i] for i in inputs]
     part.outputs = part.operators[-1].outputs
     model.subgraphs = [part]
-    builder = _aligned_builder()
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return pack(model)
 
 
 def _kind(model: Any, operator: Any) -> str:

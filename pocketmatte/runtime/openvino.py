@@ -1,4 +1,4 @@
-"""OpenVINO (.xml with its .bin, or .onnx): the fastest runtime on Intel and AMD processors."""
+"""OpenVINO (.xml with its .bin, .onnx or .tflite): the fastest runtime on Intel and AMD processors."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import openvino as ov
 
 from pocketmatte.core import PocketmatteError
 from pocketmatte.runtime.base import Placement, Tensor, TensorInfo, check_inputs
+from pocketmatte.runtime.openvino_file import read_file, refusal
 
 _DEVICES = {"auto": "CPU", "cpu": "CPU", "gpu": "GPU", "npu": "NPU"}
 # Weights stored in half precision are read into a subgraph of constants, which costs nothing while frames pass.
@@ -40,12 +41,11 @@ class OpenvinoSession:
         config: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32"}
         if device == "CPU":
             config |= {"INFERENCE_NUM_THREADS": threads}
-        if path.suffix.lower() == ".xml" and not path.with_suffix(".bin").is_file():
-            raise PocketmatteError(f"{path} lacks its weights: expected {path.with_suffix('.bin').name} beside it")
+        network = read_file(core, path)
         try:
-            self._model: ov.CompiledModel | None = core.compile_model(core.read_model(str(path)), device, config)
+            self._model: ov.CompiledModel | None = core.compile_model(network, device, config)
         except RuntimeError as error:
-            raise PocketmatteError(f"{path} is not a model OpenVINO can load: {_reason(error)}") from error
+            raise refusal(path, error) from error
         self._request: ov.InferRequest | None = self._model.create_infer_request()
         self._threads = threads
         self.inputs = tuple(_info(port) for port in self._model.inputs)
@@ -102,12 +102,6 @@ class OpenvinoSession:
 
 def _text(facts: Any, name: str) -> str:
     return str(facts[name].astype(str)) if name in facts else ""
-
-
-def _reason(error: RuntimeError) -> str:
-    """OpenVINO's message is several lines; the last says what is wrong."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else "no reason given"
 
 
 def _info(port: Any) -> TensorInfo:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
-from pocketmatte.core import PocketmatteError
+from pocketmatte.runtime.openvino_file import read_file, refusal
 from pocketmatte.runtime.profile import OperatorTime, Profile
 
 
@@ -21,10 +21,12 @@ def profile(path: Path, threads: int, rounds: int, warm_up: int) -> Profile:
         "INFERENCE_NUM_THREADS": threads,
         "PERF_COUNT": True,
     }
+    core = ov.Core()
+    network = read_file(core, path)
     try:
-        model = ov.Core().compile_model(str(path), "CPU", config)
+        model = core.compile_model(network, "CPU", config)
     except RuntimeError as error:
-        raise PocketmatteError(f"{path} is not a model OpenVINO can load") from error
+        raise refusal(path, error) from error
     request = model.create_infer_request()
     rng = np.random.default_rng(0)
     inputs = {i: rng.random(tuple(p.shape)).astype(p.get_element_type().to_dtype()) for i, p in enumerate(model.inputs)}

@@ -44,6 +44,15 @@ def test_looks_name_their_output(cli, photo, look, name, shape):
     assert read(photo.with_name(name)).shape == shape
 
 
+def test_another_runtime_opens_the_shipped_file_and_gives_the_same_matte(cli, photo, tmp_path):
+    for runtime in ("litert", "openvino"):
+        answer = cli("run", photo, "--look", "alpha", "--runtime", runtime, "-o", tmp_path / f"{runtime}.png")
+        assert answer.code == 0, answer.err
+    ours, theirs = (read(tmp_path / f"{name}.png").astype(int) for name in ("litert", "openvino"))
+    assert ours.max() > 250
+    assert np.abs(ours - theirs).max() <= 1
+
+
 def test_color_look_puts_that_color_behind(cli, photo):
     assert cli("run", photo, "--look", "color:#00ff00").code == 0
     corner = read(photo.with_name("photo-color.png"))[:8, :8]

@@ -114,7 +114,8 @@ def test_memory_of_a_broken_file_says_why(tmp_path):
 
 
 def test_all_runtimes_that_have_a_file():
-    assert [(c.entry.format, c.runtime) for c in choose([MODEL], ["all"])] == [("litert", "litert")]
+    both = [("litert", "litert"), ("litert", "openvino")]
+    assert [(c.entry.format, c.runtime) for c in choose([MODEL], ["all"])] == both
     found = [c.runtime for c in choose([str(ONNX.parent)], ["all"])]
     assert found[0] == "onnxruntime"
     assert len(choose([MODEL, MODEL], ["auto", "litert"])) == 1

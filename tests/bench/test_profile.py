@@ -56,7 +56,12 @@ def inputs(model: bytes, picture: np.ndarray) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize(
     ("path", "runtime", "kind"),
-    [(TFLITE, "litert", "CONV_2D"), (ONNX, "onnxruntime", "Conv"), (ONNX, "openvino", "Convolution")],
+    [
+        (TFLITE, "litert", "CONV_2D"),
+        (ONNX, "onnxruntime", "Conv"),
+        (ONNX, "openvino", "Convolution"),
+        (TFLITE, "openvino", "Convolution"),
+    ],
 )
 def test_profiles_of_the_shipped_model(path, runtime, kind):
     profile = profile_file(path, runtime, 1, rounds=2, warm_up=1)

@@ -7,25 +7,31 @@ import pytest
 
 from pocketmatte.core import PocketmatteError
 from pocketmatte.pipeline.golden import check_golden, read_golden
-from pocketmatte.pipeline.pipeline import Pipeline
+from pocketmatte.pipeline.pipeline import Pipeline, format_for, load
 from pocketmatte.runtime.base import RUNTIMES, Session, formats_of, installed, open_session, runtime_for
 from pocketmatte.spec import read_spec
+from pocketmatte.zoo.find import list_models
 
 REPOSITORY = Path(__file__).parents[2]
-SPECS = {
-    "litert": REPOSITORY / "pocketmatte/zoo/weights/base/spec.json",
-    "onnxruntime": REPOSITORY / "weights/base/spec.json",
-    "openvino": REPOSITORY / "weights/base/spec.json",
+SHIPPED = REPOSITORY / "pocketmatte/zoo/weights/base/spec.json"
+ONNX = REPOSITORY / "weights/base/spec.json"
+CASES = {
+    "litert": ("litert", SHIPPED),
+    "onnxruntime": ("onnxruntime", ONNX),
+    "openvino, .onnx": ("openvino", ONNX),
+    "openvino, .tflite": ("openvino", SHIPPED),
 }
+TESTED = {runtime for runtime, _ in CASES.values()}
 HARDWARE = {"tensorrt", "coral"}  # they run only where there is a device that no test machine has
 
 
-@pytest.fixture(params=sorted(SPECS))
+@pytest.fixture(params=sorted(CASES))
 def opened(request):
-    spec = read_spec(SPECS[request.param])
-    path = spec.path_of(spec.file_for(formats_of(request.param)[-1]))
-    session = open_session(path, request.param, threads=1)
-    yield request.param, spec, path, session
+    runtime, file = CASES[request.param]
+    spec = read_spec(file)
+    path = spec.path_of(spec.file_for(format_for(spec, runtime)))
+    session = open_session(path, runtime, threads=1)
+    yield runtime, spec, path, session
     session.close()
 
 
@@ -34,8 +40,8 @@ def zeros(session: Session) -> dict[str, np.ndarray]:
 
 
 def test_every_runtime_has_a_file_to_be_tested_with():
-    assert set(SPECS) | HARDWARE == set(RUNTIMES)
-    assert all(installed(RUNTIMES[name]) for name in SPECS)
+    assert set(RUNTIMES) == TESTED | HARDWARE
+    assert all(installed(RUNTIMES[name]) for name in TESTED)
     assert all(RUNTIMES[name].untested == (name in HARDWARE) for name in RUNTIMES)
 
 
@@ -54,6 +60,21 @@ def test_a_runtime_without_its_hardware_says_what_is_needed(name, tmp_path):
 def test_golden_vectors(opened):
     _, spec, _, session = opened
     worst, bound = check_golden(Pipeline(session, spec))
+    assert worst <= bound <= 0.02
+
+
+@pytest.mark.parametrize("runtime", sorted(n for n in TESTED if "litert" in formats_of(n)))
+@pytest.mark.parametrize("model", [spec.name for spec in list_models()])
+def test_golden_vectors_of_every_shipped_file(runtime, model):
+    with load(model, runtime=runtime, threads=1) as pipeline:
+        assert pipeline.session.describe().runtime == runtime
+        spec = pipeline.spec
+        assert [(i.name, i.shape) for i in pipeline.session.inputs] == [
+            (spec.input.name, (1, *spec.input.size, spec.input.channels)),
+            *((state.input, state.shape) for state in spec.states),
+        ]
+        assert [o.name for o in pipeline.session.outputs] == [spec.output.name]
+        worst, bound = check_golden(pipeline)
     assert worst <= bound <= 0.02
 
 
@@ -109,12 +130,13 @@ def test_close_twice_then_run(opened):
         session.run(inputs)
 
 
-def test_a_broken_file_is_one_clear_line(opened, tmp_path):
-    _, _, path, _ = opened
+@pytest.mark.parametrize("length", [0, 3, 1000, -1000])
+def test_a_broken_file_is_one_clear_line(opened, tmp_path, length):
+    name, _, path, _ = opened
     broken = tmp_path / f"x{path.suffix}"
-    broken.write_bytes(path.read_bytes()[:1000])
+    broken.write_bytes(path.read_bytes()[:length])
     with pytest.raises(PocketmatteError) as caught:
-        open_session(broken)
+        open_session(broken, name)
     assert str(broken) in str(caught.value)
     assert "\n" not in str(caught.value)
 

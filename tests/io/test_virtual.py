@@ -13,8 +13,12 @@ from pyvirtualcam.camera import BACKENDS
 
 from pocketmatte.core import Frame, PocketmatteError, Size
 from pocketmatte.io.live import SinkRequest, open_sink
-from pocketmatte.io.virtual import MODPROBE, VirtualCamera
+from pocketmatte.io.loopback import MODPROBE
+from pocketmatte.io.virtual import VirtualCamera
 from pocketmatte.io.virtual_watch import EVERY, LINGER, PROBE, OnDemand, readers_of
+from tests.io.loopback_devices import driver, pretend
+
+__all__ = ["driver"]  # a fixture
 
 
 class Backend:
@@ -88,6 +92,34 @@ def test_without_the_module_the_exact_command_is_named(address):
     assert str(caught.value).endswith(f"load the module first: {MODPROBE}")
     assert "exclusive_caps=1" in MODPROBE
     assert pyvirtualcam.__version__
+
+
+class TestFormatsThatDevicesKeep:
+    def test_pictures_that_would_not_get_through_are_refused_before_anything_is_opened(
+        self, monkeypatch, tmp_path, driver
+    ):
+        pretend(monkeypatch, tmp_path, {10: "YUYV:640x480@30\n", 11: "YU12:640x480@30/1\n"})
+        for number, size in ((10, Size(480, 640)), (11, Size(48, 64))):
+            with pytest.raises(PocketmatteError, match=f"video{number} keeps .* 640x480, .* sent as YU12") as caught:
+                VirtualCamera(size, Fraction(30), str(tmp_path / f"dev/video{number}"))
+            assert "sudo modprobe -r v4l2loopback" in str(caught.value)
+        with pytest.raises(PocketmatteError, match="no virtual camera"):
+            VirtualCamera(Size(48, 64), Fraction(30))
+        assert driver.opened == []
+
+    def test_the_first_device_that_fits_is_taken(self, monkeypatch, tmp_path, driver):
+        pretend(monkeypatch, tmp_path, {9: "YUYV:640x480@30\n", 10: "YU12:640x480@30\n", 11: ""}, "Y,Y,N")
+        assert VirtualCamera(Size(479, 639), Fraction(30)).device.endswith("video10")  # made even first
+        free = VirtualCamera(Size(48, 64), Fraction(30))
+        assert free.device.endswith("video11")
+
+    def test_a_device_that_browsers_do_not_see_is_named(self, monkeypatch, tmp_path, driver):
+        pretend(monkeypatch, tmp_path, {10: "", 11: ""}, "Y,N,N,N")
+        cameras = [VirtualCamera(Size(4, 4), Fraction(30), str(tmp_path / f"dev/video{n}")) for n in (10, 11)]
+        for camera_ in cameras:
+            camera_.write(Frame(np.zeros((4, 4, 3), np.uint8)))
+        assert cameras[0].notes == []
+        assert "browsers do not see" in cameras[1].notes[0]
 
 
 def test_readers_are_counted(tmp_path):

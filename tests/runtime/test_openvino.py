@@ -1,4 +1,4 @@
-"""What OpenVINO has beyond the contract of all runtimes: its own file form, single precision, several at once."""
+"""What OpenVINO has beyond the contract of all runtimes: its own files and .tflite, one precision, several at once."""
 
 from pathlib import Path
 
@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from pocketmatte.core import PocketmatteError
+from pocketmatte.export.rewrites import rewrite_file
 from pocketmatte.pipeline.golden import check_golden
 from pocketmatte.pipeline.pipeline import Pipeline, load
 from pocketmatte.runtime.base import open_session
 from pocketmatte.spec import read_spec
 
 MODEL = Path(__file__).parents[2] / "weights/base"
+SHIPPED = Path(__file__).parents[2] / "pocketmatte/zoo/weights"
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +65,29 @@ def test_many_at_once_come_back_in_order(xml):
 def test_runs_a_model_by_name_of_the_runtime():
     with load(MODEL, runtime="openvino") as pipeline:
         assert pipeline.session.describe().runtime == "openvino"
+
+
+@pytest.mark.parametrize("name", ["nano", "nano-video"])
+@pytest.mark.parametrize("precision", ["fp16", "fp32"])
+def test_a_tflite_gives_what_litert_gives(name, precision, tmp_path):
+    file = SHIPPED / name / f"{name}.tflite"
+    if precision == "fp32":
+        assert rewrite_file(file, tmp_path / file.name, ["expand-half"])["expand-half"] > 0
+        file = tmp_path / file.name
+    reference, session = open_session(file, "litert", threads=1), open_session(file, "openvino", threads=1)
+    rng = np.random.default_rng(0)
+    assert session.inputs == reference.inputs
+    assert session.outputs == reference.outputs
+    inputs = {i.name: rng.random(i.shape, np.float32) for i in session.inputs}
+    for _ in range(3):  # fed with their own answers where they take them
+        expected, found = reference.run(inputs)["alpha"], session.run(inputs)["alpha"]
+        assert np.abs(found - expected).max() < 1e-5
+        inputs |= {"prior": found} if "prior" in inputs else {}
+
+
+def test_a_mended_copy_of_a_tflite_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    before = (SHIPPED / "nano/nano.tflite").read_bytes()
+    open_session(SHIPPED / "nano/nano.tflite", "openvino", threads=1).close()
+    assert (SHIPPED / "nano/nano.tflite").read_bytes() == before
+    assert list(tmp_path.iterdir()) == []

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -15,9 +17,11 @@ import numpy as np
 import pytest
 
 from tests.server.bombs import BOMBS, message, ways
+from tests.server.claims import CLAIMS
 from tests.server.conftest import png
 
 GROWTH = 160 * 2**20  # bytes; each bomb inflates to a gigabyte, or to 90 MB in many small texts
+SOON = 10  # seconds, on a busy machine; without their checks some claims take minutes
 LIMITS = ("--max-mb", "4", "--max-mpx", "1", "--batch", "3")
 WAYS = ways()
 
@@ -73,6 +77,32 @@ def test_bombs(server: Watched, name: str, way: str) -> None:
         assert re.search("pixels|damaged", message(answer))
     assert server.memory("VmHWM") - before < GROWTH
     assert server.client.get("/healthz").json()["status"] == "ok"
+
+
+@cache
+def _claim(name: str) -> bytes:
+    return CLAIMS[name][0]()
+
+
+@pytest.mark.parametrize("way", ["cutout raw", "matte", "batch background", "removebg"])
+@pytest.mark.parametrize("name", CLAIMS)
+def test_claims(server: Watched, name: str, way: str) -> None:
+    data, status = _claim(name), CLAIMS[name][1]
+    server.forget_peak()
+    before = server.memory("VmRSS")
+    started = time.monotonic()
+    answer = WAYS[way](server.client, data)
+    assert time.monotonic() - started < SOON
+    assert answer.status_code == status, answer.text[:500]
+    assert status == 200 or message(answer)
+    assert server.memory("VmHWM") - before < GROWTH
+    assert server.client.get("/healthz").json()["status"] == "ok"
+
+
+def test_a_body_that_is_compressed_on_the_way_is_not_inflated(server: Watched, portrait: bytes) -> None:
+    headers = {"content-type": "image/jpeg", "content-encoding": "gzip"}
+    answer = server.client.post("/v1/cutout", content=gzip.compress(portrait), headers=headers)
+    assert answer.status_code in (400, 415), answer.text
 
 
 def test_a_bomb_beside_good_pictures(server: Watched, portrait: bytes) -> None:

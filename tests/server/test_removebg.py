@@ -25,6 +25,16 @@ def test_plain_request_gives_a_png_and_where_the_person_is(client: httpx.Client,
     assert int(headers["x-foreground-height"]) == rows[-1] + 1 - rows[0]
 
 
+@pytest.mark.parametrize("left", [0, 330])  # the portrait, and the things on its right alone
+def test_the_matte_is_that_of_our_own_route(client: httpx.Client, portrait: bytes, left: int) -> None:
+    picture = png(pixels(portrait)[:, left:])
+    theirs = pixels(client.post(ROUTE, files={"image_file": picture}).content)
+    ours = pixels(client.post("/v1/cutout", files={"image": picture}).content)
+    assert np.array_equal(theirs, ours)
+    as_it_is = pixels(client.post("/v1/cutout", files={"image": picture}, data={"clean": "off"}).content)
+    assert np.abs(as_it_is[..., 3].astype(int) - ours[..., 3]).max() > 40  # the clean-up has something to do here
+
+
 def test_base64_in_and_json_out(client: httpx.Client, portrait: bytes) -> None:
     form = {"image_file_b64": base64.b64encode(portrait).decode(), "channels": "alpha"}
     answer = client.post(ROUTE, data=form, headers={"accept": "application/json"}).json()["data"]

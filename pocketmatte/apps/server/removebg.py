@@ -27,6 +27,7 @@ from pocketmatte.effects.backdrop import fit_picture
 from pocketmatte.effects.looks import Look
 from pocketmatte.effects.render import Renderer
 from pocketmatte.io.images import encode_image
+from pocketmatte.ops.clean import DEFAULT_CLEAN
 from pocketmatte.ops.composite import composite
 
 _PIXELS = {"preview": 250_000, "small": 250_000, "regular": 250_000, "medium": 1_500_000, "hd": 4_000_000}
@@ -129,7 +130,7 @@ def router(settings: ServerSettings, engine: Engine) -> APIRouter:
 
 def _work(models: Models, wanted: _Wanted, max_pixels: int, as_json: bool) -> Response:
     picture = decode(wanted.data, "image_file", max_pixels)
-    pipeline = models.pipeline("guided", "fast" if wanted.channels == "rgba" else "none", "off", "all")
+    pipeline = models.pipeline("guided", "fast" if wanted.channels == "rgba" else "none", DEFAULT_CLEAN, "all")
     rgba, _ = cut_image(picture, pipeline, Renderer(Look("rgba")))
     found = _box(rgba[..., 3])
     pixels = _on_background(rgba, wanted, max_pixels)

@@ -37,6 +37,9 @@ export class App {
   private still: Matted | null = null;
   private shown = false;
   private wanted: ((matted: Matted) => void) | null = null;
+  /** Cameras and photos are numbered as the user asks for them; `source` is the number of the one at work. */
+  private sources = 0;
+  private source = 0;
   private loading: Promise<void> | null = null;
   private busy: Promise<void> = Promise.resolve();
 
@@ -81,7 +84,9 @@ export class App {
     this.runsOn(answer.placement);
     this.say(`${model.name} is ready.`);
     void this.offline.keep(answer.engine, [absolute(model.spec), ...(harmonizer ? [harmonizer] : [])]);
-    if (this.still) await this.matteStill(this.still.frame);
+    const { still, source } = this;
+    // A copy: the one that is shown must stay drawable until the new matte is there.
+    if (still) await this.matteStill(await createImageBitmap(still.frame), source);
   }
 
   private runsOn({ accelerator, threads }: Placement): void {
@@ -89,18 +94,31 @@ export class App {
     this.accelerator = accelerator;
   }
 
-  async openCamera(facing: Facing = this.camera.facing): Promise<void> {
+  /** Clear the stage for a source, unless a later one has it already. */
+  private takeOver(source: number): boolean {
+    if (source < this.source) return false;
+    this.source = source;
     byId("start").hidden = true;
     this.loop.stop();
+    this.camera.close();
     this.stage.clear();
     this.stage.reset();
     this.dropStill();
+    return true;
+  }
+
+  async openCamera(facing: Facing = this.camera.facing): Promise<void> {
+    const source = ++this.sources;
+    this.takeOver(source);
     try {
       await Promise.all([this.camera.open(facing, Number(byId<HTMLSelectElement>("resolution").value)), this.loading]);
     } catch (error) {
+      if (source !== this.source) return;
+      this.camera.close();
       byId("start").hidden = false;
       throw error;
     }
+    if (source !== this.source) return;
     this.camera.onEnd(() => {
       this.loop.stop();
       this.say("The camera has stopped.");
@@ -116,6 +134,7 @@ export class App {
   }
 
   async openPhoto(file: File): Promise<void> {
+    const source = ++this.sources;
     let frame: ImageBitmap;
     try {
       frame = await createImageBitmap(file, { imageOrientation: "from-image" });
@@ -128,19 +147,19 @@ export class App {
     } catch {
       throw new Error(`${file.name} cannot be opened: expected a picture that this browser can read.`);
     }
-    byId("start").hidden = true;
-    this.loop.stop();
-    this.camera.close();
-    this.stage.clear();
-    this.dropStill();
+    if (!this.takeOver(source)) return frame.close();
     await this.loading;
+    if (source !== this.source) return frame.close();
     this.settings.mirrored = false;
     this.changed();
-    await this.matteStill(frame);
+    await this.matteStill(frame, source);
   }
 
-  private async matteStill(frame: ImageBitmap): Promise<void> {
-    this.still = await this.engine.ask({ kind: "see", frame, live: false }, [frame]);
+  private async matteStill(frame: ImageBitmap, source: number): Promise<void> {
+    const still = await this.engine.ask({ kind: "see", frame, live: false }, [frame]);
+    if (source !== this.source) return still.frame.close();
+    this.still?.frame.close();
+    this.still = still;
     await this.show(this.still, false);
   }
 

@@ -65,7 +65,7 @@ def vectors() -> dict[str, np.ndarray]:
 
 
 def doubtful_mattes(rng: np.random.Generator) -> np.ndarray:
-    """Float32 ``[5,60,80]``: a person with pieces of all degrees of doubt, doubt alone, a person alone, haze, nothing."""
+    """Float32 ``[5,60,80]``: a person with pieces of all degrees of doubt, doubt, a person, haze, nothing."""
     y, x = np.mgrid[:60, :80]
 
     def disc(row: int, column: int, radius: int, level: float) -> np.ndarray:

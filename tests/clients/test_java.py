@@ -12,6 +12,7 @@ import pytest
 
 from pocketmatte.core import Size
 from pocketmatte.ops.bitmask import FP16_BITS, FP32_BITS, pack_bits
+from pocketmatte.ops.clean import clean_matte
 from pocketmatte.ops.resize import place, resize
 from pocketmatte.pipeline.golden import read_golden
 from pocketmatte.pipeline.pipeline import load
@@ -23,6 +24,7 @@ from tests.clients.java import Cases, compile_client
 pytestmark = pytest.mark.system
 
 NET = Size(48, 64)
+VECTORS = Path(__file__).parents[2] / "clients" / "web" / "test" / "vectors.npz"  # of all clients
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +77,8 @@ def test_golden_vectors(cases: Cases, spec: ModelSpec) -> None:
     cases.run()
 
     assert np.abs(cases.result(tensor, np.float32, prepared.tensor.shape) - prepared.tensor).max() <= 1e-5
-    wanted = prepared.geometry.inverse(read_alpha(output, spec, "nhwc"))
+    seen = prepared.geometry.crop(read_alpha(output, spec, "nhwc"))
+    wanted = prepared.geometry.enlarge(clean_matte(seen, "unsure"))
     assert np.abs(cases.result(matte, np.float32, (height, width)) - wanted).max() <= 1e-5
     levels, difference, bound = json.loads((cases.folder / judged).read_text())
     assert levels <= 1.01  # as check_golden allows: the vectors are kept in half precision
@@ -158,6 +161,23 @@ def test_mattes_of_every_kind_of_output(cases: Cases, name: str, kind: str) -> N
     for result, image in zip(names, images, strict=True):
         wanted = place(image.shape[:2], NET, kind).inverse(read_alpha(tensor, spec, "nhwc"))
         assert np.abs(cases.result(result, np.float32, wanted.shape) - wanted).max() <= 1e-5
+
+
+def test_pieces_that_the_network_is_nowhere_sure_of_fade(cases: Cases) -> None:
+    with np.load(VECTORS) as vectors:
+        pieces, faded = vectors["pieces"], vectors["faded"]
+    height, width = pieces.shape[1:]
+    names = [cases.add("clean", alpha=matte, height=height, width=width) for matte in pieces]
+    # As the pipeline does it, on the network's own cells and before the matte is enlarged.
+    whole = spec_of(InputSpec("image", Size(height, width)))
+    image = picture(2 * height, 2 * width)
+    tensor = pieces[0].reshape(1, height, width, 1)
+    enlarged = cases.add("matte", spec=whole, image=image, tensor=tensor, enlarge="bilinear")
+    cases.run()
+    for name, wanted in zip(names, faded, strict=True):
+        assert np.abs(cases.result(name, np.float32, wanted.shape) - wanted).max() <= 1e-6
+    wanted = resize(faded[0], image.shape[:2], "area")
+    assert np.abs(cases.result(enlarged, np.float32, wanted.shape) - wanted).max() <= 1e-5
 
 
 def test_guided_edges_follow_the_picture(cases: Cases) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 from playwright.sync_api import Page, Playwright
@@ -41,10 +42,10 @@ def start_camera(page: Page) -> None:
     page.wait_for_function("app.loop.times !== null")
 
 
-def open_photo(page: Page) -> None:
-    """Choose the sample photo and wait until it is shown."""
+def open_photo(page: Page, path: Path = ASTRONAUT) -> None:
+    """Choose a photo, the sample if none is named, and wait until it is shown."""
     page.evaluate("app.still = null")
-    page.set_input_files("#photo", str(ASTRONAUT))
+    page.set_input_files("#photo", str(path))
     page.wait_for_function("app.still !== null && !document.getElementById('output').classList.contains('empty')")
 
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Page
 
 from pocketmatte.apps.site import HEADERS, site_files
 from tests.web.clip import SIZE, STRIPES, frames, person
-from tests.web.page import GREEN, INSIDE, OUTSIDE, choose, near, next_frames, picture, pixels, start_camera
+from tests.web.page import GREEN, INSIDE, OUTSIDE, choose, near, next_frames, open_photo, picture, pixels, start_camera
 from tests.web.server import serving
 
 pytestmark = pytest.mark.system
@@ -122,6 +122,31 @@ def test_filters_sliders_and_taps(open_app: Callable[..., Page]) -> None:
     page.fill("#color", "#ff0000")
     next_frames(page)
     assert near(pixels(page, OUTSIDE)[0], [255, 0, 0], 3)
+
+
+def test_filters_by_webgl_on_a_photo(open_app: Callable[..., Page]) -> None:
+    """Smooth-step narrows the edge; recoloured, the person is as on Canvas 2D."""
+    shown: dict[tuple[str, str], np.ndarray] = {}
+    for renderer in ("webgl", "2d"):
+        page = open_app(f"?renderer={renderer}")
+        open_photo(page)
+        page.check("#looks input[value=transparent]", force=True)
+        for name in ("alpha", "smoothstep"):
+            page.check(f"#filters input[value={name}]", force=True)
+            page.evaluate("app.busy")
+            shown[renderer, name] = picture(page)
+        page.click("#backdrops button[aria-label=Dusk]")
+        for name in ("alpha", "color-transfer"):
+            page.check(f"#filters input[value={name}]", force=True)
+            page.evaluate("app.busy")
+            shown[renderer, f"{name} on Dusk"] = picture(page)
+        assert page.evaluate("app.stage.drawnBy") == {"webgl": "WebGL2", "2d": "Canvas 2D"}[renderer]
+    soft = {key: ((image[..., 3] > 25) & (image[..., 3] < 230)).sum() for key, image in shown.items()}
+    assert soft["webgl", "smoothstep"] < 0.4 * soft["webgl", "alpha"]
+    person = np.minimum(shown["webgl", "alpha"][..., 3], shown["2d", "alpha"][..., 3]) == 255
+    plain, recoloured = (shown["webgl", f"{name} on Dusk"][person].astype(int) for name in ("alpha", "color-transfer"))
+    assert np.abs(recoloured - plain).mean() > 5
+    assert np.abs(recoloured - shown["2d", "color-transfer on Dusk"][person]).max() <= 3
 
 
 def test_keyboard_alone_is_enough(open_app: Callable[..., Page]) -> None:

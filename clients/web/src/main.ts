@@ -27,7 +27,9 @@ function input(id: string, action: (value: string) => void): void {
 
 function file(id: string, action: (file: File) => unknown): void {
   byId<HTMLInputElement>(id).addEventListener("change", (event) => {
-    const chosen = (event.target as HTMLInputElement).files?.[0];
+    const box = event.target as HTMLInputElement;
+    const chosen = box.files?.[0];
+    box.value = ""; // else browsers are silent when the same file is chosen again
     if (chosen) void app.attempt(() => action(chosen));
   });
 }

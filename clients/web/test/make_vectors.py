@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pocketmatte.effects.color_transform import ColorTransform, identity
+from pocketmatte.ops.clean import clean_matte
 from pocketmatte.ops.color import lab_to_rgb, rgb_to_lab
 from pocketmatte.ops.poisson import membrane
 from pocketmatte.ops.resize import fit, resize
@@ -57,7 +58,29 @@ def vectors() -> dict[str, np.ndarray]:
         mattes.append(matte)
     arrays |= {"frames": np.stack(frames), "mattes": np.stack(mattes), "steadied": np.stack(steadied)}
     arrays["cuts"] = np.array(cuts, np.uint8)
+
+    pieces = doubtful_mattes(rng)
+    arrays |= {"pieces": pieces, "faded": np.stack([clean_matte(matte, "unsure") for matte in pieces])}
     return arrays
+
+
+def doubtful_mattes(rng: np.random.Generator) -> np.ndarray:
+    """Float32 ``[5,60,80]``: a person with pieces of all degrees of doubt, doubt, a person, haze, nothing."""
+    y, x = np.mgrid[:60, :80]
+
+    def disc(row: int, column: int, radius: int, level: float) -> np.ndarray:
+        return np.asarray(level * np.clip((radius - np.hypot(y - row, x - column)) / 4 + 0.5, 0, 1))
+
+    person, thing = disc(36, 20, 15, 1), disc(14, 62, 11, 0.7)
+    both = np.maximum(np.maximum(person, thing), disc(50, 70, 7, 0.6))
+    both[12:17, 60:65] = 0.99  # a few certain cells: the thing fades to a part
+    both[2:10, 2:10] = np.eye(8) * 0.5  # joined at the corners, and so to certain cells
+    both[10:12, 10:12] = 1
+    both[48:56, 40:56:3] = both[56, 40:56] = 0.4  # prongs that meet below only
+    both[48, 40] = 1
+    haze = rng.uniform(0, 0.045, (60, 80))
+    mattes = np.stack([np.maximum(both, haze), np.maximum(thing, haze), person, haze, 0 * haze])
+    return (np.rint(mattes * 255) / 255).astype(np.float32)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 // Offline after the first load. Files of the page come from the cache of their version; models by the checksum in
 // their address; lists and descriptions from the network while there is one.
-const CACHE = "pocketmatte-ee4fb39bb816";
+const CACHE = "pocketmatte-d7a48634af58";
 const MODELS = "pocketmatte-models";
 const PAGE = ["./","check.css","check.html","check.js","icon-192.png","icon-512.png","icon.svg","index.css","index.html","index.js","manifest.webmanifest","spec.js","worker.js"];
 const FOLDER = new URL("./", self.location).pathname;

@@ -36,13 +36,18 @@ export class App {
   private clip: Backdrop = this.backdrops[3];
   private still: Matted | null = null;
   private shown = false;
-  private wanted: ((matted: Matted) => void) | null = null;
+  /** Snapshots that wait for the next frame. */
+  private waiting: { resolve: (matted: Matted) => void; reject: (reason: Error) => void }[] = [];
+  /** Cameras and photos are numbered as the user asks for them; `source` is the number of the one at work. */
+  private sources = 0;
+  private source = 0;
   private loading: Promise<void> | null = null;
   private busy: Promise<void> = Promise.resolve();
 
   constructor(private readonly query: URLSearchParams, readonly changed: () => void) {
     this.stage = new Stage(byId("output"), this.engine, (text) => this.say(text), query.get("renderer"));
     this.stage.clear();
+    this.loop.onStop = (reason) => this.waiting.splice(0).forEach(({ reject }) => reject(reason));
   }
 
   say(text: string): void {
@@ -81,7 +86,9 @@ export class App {
     this.runsOn(answer.placement);
     this.say(`${model.name} is ready.`);
     void this.offline.keep(answer.engine, [absolute(model.spec), ...(harmonizer ? [harmonizer] : [])]);
-    if (this.still) await this.matteStill(this.still.frame);
+    const { still, source } = this;
+    // A copy: the one that is shown must stay drawable until the new matte is there.
+    if (still) await this.matteStill(await createImageBitmap(still.frame), source);
   }
 
   private runsOn({ accelerator, threads }: Placement): void {
@@ -89,18 +96,31 @@ export class App {
     this.accelerator = accelerator;
   }
 
-  async openCamera(facing: Facing = this.camera.facing): Promise<void> {
+  /** Clear the stage for a source, unless a later one has it already. */
+  private takeOver(source: number): boolean {
+    if (source < this.source) return false;
+    this.source = source;
     byId("start").hidden = true;
     this.loop.stop();
+    this.camera.close();
     this.stage.clear();
     this.stage.reset();
     this.dropStill();
+    return true;
+  }
+
+  async openCamera(facing: Facing = this.camera.facing): Promise<void> {
+    const source = ++this.sources;
+    this.takeOver(source);
     try {
       await Promise.all([this.camera.open(facing, Number(byId<HTMLSelectElement>("resolution").value)), this.loading]);
     } catch (error) {
+      if (source !== this.source) return;
+      this.camera.close();
       byId("start").hidden = false;
       throw error;
     }
+    if (source !== this.source) return;
     this.camera.onEnd(() => {
       this.loop.stop();
       this.say("The camera has stopped.");
@@ -116,6 +136,7 @@ export class App {
   }
 
   async openPhoto(file: File): Promise<void> {
+    const source = ++this.sources;
     let frame: ImageBitmap;
     try {
       frame = await createImageBitmap(file, { imageOrientation: "from-image" });
@@ -128,20 +149,30 @@ export class App {
     } catch {
       throw new Error(`${file.name} cannot be opened: expected a picture that this browser can read.`);
     }
-    byId("start").hidden = true;
-    this.loop.stop();
-    this.camera.close();
-    this.stage.clear();
-    this.dropStill();
+    if (!this.takeOver(source)) return frame.close();
     await this.loading;
+    if (source !== this.source) return frame.close();
     this.settings.mirrored = false;
     this.changed();
-    await this.matteStill(frame);
+    await this.matteStill(frame, source);
   }
 
-  private async matteStill(frame: ImageBitmap): Promise<void> {
-    this.still = await this.engine.ask({ kind: "see", frame, live: false }, [frame]);
-    await this.show(this.still, false);
+  private async matteStill(frame: ImageBitmap, source: number): Promise<void> {
+    const still = await this.engine.ask({ kind: "see", frame, live: false }, [frame]);
+    if (source !== this.source) return still.frame.close();
+    this.still?.frame.close();
+    this.still = still;
+    await this.redraw();
+  }
+
+  /** Draw the photo after all that was to be drawn before, with the settings of then. */
+  private redraw(): Promise<void> {
+    const drawn = this.busy.then(async () => {
+      const { still } = this;
+      if (still) await this.show(still, false, () => still === this.still);
+    });
+    this.busy = drawn.catch(() => undefined);
+    return drawn;
   }
 
   private dropStill(): void {
@@ -157,7 +188,7 @@ export class App {
   }
 
   private order = async (): Promise<Drawing | null> =>
-    this.composes && !this.wanted ? this.stage.drawing(this.settings, this.backdrop()) : null;
+    this.composes && !this.waiting.length ? this.stage.drawing(this.settings, this.backdrop()) : null;
 
   private showLive: Show = async (live, wanted) => {
     if (this.accelerator === "webgpu" && live.placement.accelerator === "wasm") {
@@ -170,19 +201,19 @@ export class App {
     this.shown = true;
   };
 
-  private async show(matted: Matted, live: boolean, wanted: () => boolean = () => true): Promise<void> {
+  private async show(matted: Matted, live: boolean, wanted: () => boolean): Promise<void> {
     const scene = await this.stage.scene(matted, this.settings, this.backdrop(), live);
-    if (!wanted()) return;
+    if (!wanted()) return; // another source has come while a network worked, and the frame is closed
     this.stage.draw(scene);
     this.shown = true;
-    const asked = this.wanted;
-    this.wanted = null;
-    if (asked) asked({ ...matted, frame: await createImageBitmap(matted.frame) });
+    const copies = this.waiting.splice(0).map(({ resolve, reject }) =>
+      createImageBitmap(matted.frame).then((frame) => resolve({ ...matted, frame }), reject));
+    await Promise.all(copies);
   }
 
   /** Settings have changed: a photo is drawn anew, the camera shows it with its next frame. */
   refresh(): void {
-    if (this.still) this.busy = this.busy.then(() => this.attempt(() => this.still && this.show(this.still, false)));
+    if (this.still) void this.attempt(() => this.redraw());
   }
 
   setLook(look: LookKind): void {
@@ -235,17 +266,14 @@ export class App {
   }
 
   private async snapshotScene(filter: FilterKind): Promise<Scene> {
-    const matted = this.still ?? (await this.nextShown());
-    const frame = await createImageBitmap(matted.frame);
-    return this.stage.scene({ ...matted, frame }, this.settings, this.backdrop(), false, filter);
+    const matted = this.still ? { ...this.still, frame: await createImageBitmap(this.still.frame) } : await this.nextShown();
+    return this.stage.scene(matted, this.settings, this.backdrop(), false, filter);
   }
 
   /** A copy of the next frame of the camera with its matte; the loop closes its own. */
   private nextShown(): Promise<Matted> {
     if (!this.loop.running) throw new Error("There is no picture yet: start the camera or open a photo.");
-    return new Promise((resolve) => {
-      this.wanted = resolve;
-    });
+    return new Promise((resolve, reject) => this.waiting.push({ resolve, reject }));
   }
 
   /** As a long press does: light the person like the background, with the network, and save. */

@@ -22,6 +22,8 @@ const release = (live: Live): void => ("picture" in live ? live.picture : live.f
 export class Loop {
   /** Moving averages, milliseconds per stage and frames per second. */
   times: Times | null = null;
+  /** Called when no more frames will come, with the reason. */
+  onStop: (reason: Error) => void = () => undefined;
   private run = 0;
   private last = 0;
 
@@ -31,9 +33,10 @@ export class Loop {
     return this.run > 0 && this.camera.running;
   }
 
-  stop(): void {
+  stop(reason = new Error("Nothing was saved: the camera has stopped.")): void {
     this.run = 0;
     this.times = null;
+    this.onStop(reason);
   }
 
   /**
@@ -42,10 +45,10 @@ export class Loop {
    */
   async start(order: () => Promise<Drawing | null>, show: Show): Promise<void> {
     const run = (this.run = performance.now());
-    await this.engine.ask({ kind: "reset" });
-    this.last = performance.now();
     let waiting: Promise<[Live, number]> | null = null;
     try {
+      await this.engine.ask({ kind: "reset" });
+      this.last = performance.now();
       while (this.run === run) {
         await this.camera.nextFrame();
         if (this.run !== run) break;
@@ -59,6 +62,9 @@ export class Loop {
         if (waiting) await this.finish(waiting, show, run);
         waiting = next;
       }
+    } catch (error) {
+      if (this.run === run) this.stop(error as Error);
+      throw error;
     } finally {
       waiting?.then(([live]) => release(live), () => undefined);
     }

@@ -75,8 +75,9 @@ export class Stage {
     const input = harmonizerInput(guide, alpha, behind, cells.height, cells.width);
     if (!input) return null;
     const numbers = await this.engine.ask({ kind: "harmonize", composite: input });
-    this.transform = smoothed(live ? this.transform : null, numbers, PAST);
-    return transformOf(this.transform);
+    const transform = smoothed(live ? this.transform : null, numbers, PAST);
+    if (live) this.transform = transform;
+    return transformOf(transform);
   }
 
   /** The background in the cells of the guide, as it will lie behind the (unmirrored) person: RGB bytes. */

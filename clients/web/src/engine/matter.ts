@@ -1,6 +1,7 @@
 /** One model on one stream of pictures: what Python's pipeline does before refinement, step for step. */
 
 import type { CardMask } from "./card";
+import { fadeUnsure } from "./clean";
 import { type Accelerator, type Feeds, type Placement, Session, type Tensor, bufferOf, read } from "./litert";
 import { type Geometry } from "./resize";
 import { type Layout, type ModelSpec, fetchSpec, fetched } from "./spec";
@@ -14,7 +15,7 @@ export interface Times {
   temporal: number;
 }
 
-/** Alpha in 0..1 and the picture (RGB) in the same cells, `height x width`. */
+/** Alpha in 0..1, cleaned, and the picture (RGB) in the same cells, `height x width`. */
 export interface Seen {
   alpha: Float32Array;
   guide: Uint8Array;
@@ -99,14 +100,15 @@ export class Matter {
     this.states = {};
   }
 
-  /** What the network says of a frame; with `live` steadied by the frames before. */
+  /** What the network says of a frame, cleaned; with `live` steadied by the frames before, as those were uncleaned. */
   async see(image: Pixels, live: boolean): Promise<Seen> {
     if (live && this.card) {
       const { guide, times } = await this.seeOnCard(image);
       const start = performance.now();
-      const alpha = await this.card.read();
+      const { height, width } = this.card;
+      const alpha = fadeUnsure(await this.card.read(), height, width);
       times.temporal += performance.now() - start;
-      return { alpha, guide, height: this.card.height, width: this.card.width, times };
+      return { alpha, guide, height, width, times };
     }
     const start = performance.now();
     const { tensor, small, geometry } = prepare(image, this.spec, this.model.layout);
@@ -117,6 +119,7 @@ export class Matter {
     let alpha = crop(await this.run(tensor, this.alphaOf), this.spec, geometry);
     const done = performance.now();
     if (live) alpha = this.temporal.steady(alpha, small, height, width);
+    alpha = fadeUnsure(alpha, height, width);
     const times = { preprocess: ready - start, network: done - ready, temporal: performance.now() - done };
     return { alpha, guide: small, height, width, times };
   }

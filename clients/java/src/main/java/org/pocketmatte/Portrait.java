@@ -71,13 +71,19 @@ public final class Portrait {
 
     /**
      * The matte of the picture that {@link #inputs} was last called with, in cells of the network's grid without
-     * letterbox borders; {@link Matte#resized} or {@link Guided} bring it to the picture's size.
+     * letterbox borders and without pieces that the network is nowhere sure of; {@link Matte#resized} or
+     * {@link Guided} bring it to the picture's size.
      *
      * @param outputs all outputs of the file by name, float32; what the next step needs of them is copied
      */
     public Matte matte(Map<String, float[]> outputs) {
+        return Clean.unsure(uncleaned(outputs));
+    }
+
+    /** The same with all that the network says. Call one of the two for each frame: both remember the states. */
+    public Matte uncleaned(Map<String, float[]> outputs) {
         if (geometry == null) {
-            throw new IllegalStateException("expected inputs() before matte()");
+            throw new IllegalStateException("expected inputs() before the matte");
         }
         Matte grid = grid(output(outputs, spec.outputName));
         for (ModelSpec.State state : spec.states) {

@@ -51,6 +51,9 @@ public final class Cases {
                         ? Guided.enlarge(matte, picture()).alpha
                         : matte.resized(picture().height, picture().width).alpha);
                 break;
+            case "clean":
+                write(Clean.unsure(new Matte(number("height"), number("width"), floats("alpha"))).alpha);
+                break;
             case "video":
                 video();
                 break;

@@ -128,7 +128,7 @@ class ManyShow(Speaker):
     def _rounds(self) -> Rounds:
         if not self.exact:
             return newest_rounds(self.sources, self.rate, lambda n, error: self._fail(str(error)))
-        return timed_rounds(self.sources, self.rate) if self.grid else next_rounds(self.sources)
+        return timed_rounds(self.sources) if self.grid else next_rounds(self.sources)
 
     def run(self) -> int:
         """The loop. Whatever ends it, what was written is completed."""

@@ -107,6 +107,8 @@ class ManyShow(Speaker):
             largest = Size(max(s.size.height for s in sources), max(s.size.width for s in sources))
             self.grid = make_grid(len(sources), largest)
         self.exact = exact
+        for one in controls:
+            one.warn = self._warn
         self.meter = Meter()
         self.counts = [0] * len(sources)
         self.sinks: dict[int, Sink] = {}  # by the number of the sink, which is the source's in layout separate
@@ -181,7 +183,7 @@ class ManyShow(Speaker):
         self.meter.stage("round", time.perf_counter() - started)
         self.meter.show(turn.index, 0)
         lines = self.meter.lines(self.wishes.layout, self.lanes.spec.name)
-        lines += [stream.status.line() for stream in self.streams]
+        lines += [stream.status.line() for stream in self.streams] + self._notices()
         whole = Frame(tile(self._pictures, self.grid), turn.pts, turn.index) if self.grid else None
         for number, sink in [*self.sinks.items()]:
             if isinstance(sink, Window):

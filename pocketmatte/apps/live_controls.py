@@ -22,7 +22,9 @@ KEYS = {
     "m": ("smooth step", "smoothstep"),
     "h": ("harmonise", "harmonize"),
 }
-HELP = "C colour transfer  S seamless  M smooth step  H harmonise  B blur  N none  space snapshot  R record  Q quit"
+_FILTERS = "C colour transfer  S seamless  M smooth step  H harmonise  B blur  N none"
+HELP = f"{_FILTERS}  space snapshot  R record  Q quit"
+HELP_MANY = f"{_FILTERS}  Q quit"  # several sources
 BACKGROUND, THRESHOLD = "background", "threshold"
 _EDGE = 0.1  # width of the step that is left of the matte when a threshold is set
 

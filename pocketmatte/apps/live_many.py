@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from pocketmatte.apps.jobs import Settings
-from pocketmatte.apps.live_controls import HELP, Controls, find_backgrounds
+from pocketmatte.apps.live_controls import HELP_MANY, Controls, find_backgrounds
 from pocketmatte.apps.live_meter import Meter
 from pocketmatte.apps.live_sinks import IDLE, Speaker
 from pocketmatte.core import Frame, PocketmatteError, Size, UInt8Image
@@ -187,7 +187,7 @@ class ManyShow(Speaker):
         whole = Frame(tile(self._pictures, self.grid), turn.pts, turn.index) if self.grid else None
         for number, sink in [*self.sinks.items()]:
             if isinstance(sink, Window):
-                sink.status, sink.help = lines, HELP
+                sink.status, sink.help = lines, HELP_MANY
             if (frame_out := whole or drawn.get(number)) is not None:
                 self._write(number, sink, frame_out)
 

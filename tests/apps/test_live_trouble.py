@@ -163,7 +163,10 @@ def test_of_several_sources_too(tmp_path, capsys):
         controls = [Controls(Settings(parse_look("color:#00FF00")), found) for _ in cameras]
         run = ManyShow(ManyWishes(("a", "b"), ("window:",)), cameras, lanes, controls, True)
         run.open_sinks()
+        window = run.sinks[0]
         assert run.run() == 0
+    assert "Q quit" in window.help
+    assert "snapshot" not in window.help  # there is none of several sources
     assert run.counts == [40, 40]
     assert capsys.readouterr().err.count("b.png") == 1
 

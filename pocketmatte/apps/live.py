@@ -37,12 +37,14 @@ _GRACE = 0.3  # share of a frame's time that mode live waits for the frame's own
 @dataclass(frozen=True)
 class Wishes:
     """What the command line asks for beside :class:`Settings`. ``mode`` ``None``: by source and sink. ``lower``: models
-    to fall back to, best first. ``frames``: stop after so many."""
+    to fall back to, best first. ``every``: the network looks at one of so many frames, at most. ``frames``: stop
+    after so many."""
 
     source: str
     sinks: tuple[str, ...]
     mode: Mode | None = None
     lower: tuple[str, ...] = ()
+    every: int = 1
     backgrounds: tuple[Path, ...] = ()
     folder: Path = field(default_factory=Path)
     frames: int | None = None
@@ -84,16 +86,18 @@ class Show(Speaker):
         super().__init__()
         self.wishes, self.mode, self.source, self.controls = wishes, mode, source, controls
         controls.warn = self._warn
-        self.meter = Meter()
+        share = mode == "live"
+        # What synced shows has its own mask, so frames that are not looked at are not shown either.
+        self._stride = wishes.every if mode == "synced" else 1
+        self.meter = Meter(every=self._stride)
         self.sinks: dict[str, Sink] = {}
         self.streams: list[StreamSink] = []
         self.recording: Recording | None = None
         self._quit = False
         self._over = threading.Event()  # nobody will look any more
         self._told = time.monotonic()
-        share = mode == "live"
-        rungs = rungs_of([p.spec.name for p in pipelines], share=share)
-        self.governor = Governor(len(rungs) if mode != "exact" else 1, float(1 / source.rate))
+        rungs = rungs_of([p.spec.name for p in pipelines], share=share, every=wishes.every)
+        self.governor = Governor(len(rungs) if mode != "exact" else 1, float(self._stride / source.rate))
         self.ladder = Ladder(pipelines, rungs, lambda: self.governor.rung)
         self.steps: list[str] = []
         self.lag = LagWatch()
@@ -140,12 +144,16 @@ class Show(Speaker):
 
     def _watched(self) -> Iterator[Frame]:
         """Frames of the source while somebody looks; a camera goes on unseen, a file waits."""
+        last: int | None = None
         for frame in self.source:
+            if last is not None and frame.index - last < self._stride:
+                continue
             while not self._wanted() and not self.source.paced and not self._over.wait(IDLE):
                 pass
             if self._over.is_set():
                 return
             if self._wanted():
+                last = frame.index
                 yield frame
 
     def _wanted(self) -> bool:
@@ -192,10 +200,12 @@ class Show(Speaker):
             self._say(self.steps[-1])
 
     def _age(self, pair: Paired[Seen]) -> int:
-        """By how many frames the mask shown is older than the picture. One kept because nothing moves is not old."""
+        """By how many frames the mask shown is older than the picture, beyond what was asked for. One kept because
+        nothing moves is not old."""
         if pair.seen is None:
             return 0
-        return min(pair.frame.index - pair.seen.index, pair.lag + self.ladder.rung.cadence - 1)
+        age = min(pair.frame.index - pair.seen.index, pair.lag + self.ladder.rung.cadence - 1)
+        return max(0, age - (self.wishes.every - 1))
 
     def _write(self, address: str, sink: Sink, picture: Frame) -> None:
         """A sink that fails is given up; the others go on."""

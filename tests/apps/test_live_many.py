@@ -182,6 +182,8 @@ def test_what_does_not_go_together_is_said(cli, clips, tmp_path):
     assert "gone.mp4: no such video file" in answer.err
     answer = cli(*command(clips, tmp_path / "out.mp4"), "--lower", "base")
     assert "--lower has no effect here: it goes with one --source" in answer.err
+    answer = cli(*command(clips, tmp_path / "out.mp4"), "--every", "2")
+    assert "--every has no effect here: it goes with one --source" in answer.err
     assert not (tmp_path / "out.mp4").exists()
 
 

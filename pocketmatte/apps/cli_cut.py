@@ -133,6 +133,9 @@ def live(
     lower: Annotated[
         list[str] | None, typer.Option(help="Model to fall back to when the time per frame is not kept; repeatable.")
     ] = None,
+    every: Annotated[
+        int, typer.Option(min=1, max=10, help="The network looks at one of so many frames at most, to save power.")
+    ] = 1,
     look: Annotated[str, typer.Option(help="As in run, but not rgba.")] = "blur",
     background: Annotated[
         list[Path] | None, typer.Option(help="Pictures, or folders of them, for the window's slider.")
@@ -181,7 +184,8 @@ def live(
     if len(sources) > 1:
         from pocketmatte.apps.live_many import ManyWishes, live_many
 
-        only_for(context, "one --source (several share one model, and a window takes no snapshots)", "lower", "folder")
+        alone = "one --source (several share one model, and a window takes no snapshots)"
+        only_for(context, alone, "lower", "every", "folder")
         chosen = None if mode == "auto" else mode
         many = ManyWishes(sources, sinks, layout, chosen, backgrounds, frames, force, json)
         raise typer.Exit(live_many(many, settings))
@@ -191,6 +195,7 @@ def live(
         sinks,
         None if mode == "auto" else mode,
         tuple(lower or ()),
+        every,
         backgrounds,
         folder,
         frames,
@@ -198,7 +203,7 @@ def live(
         json,
     )
     if choose_mode(wishes) == "exact":
-        only_for(context, "--mode live or synced (every frame is waited for here)", "lower")
+        only_for(context, "--mode live or synced (every frame is waited for here)", "lower", "every")
     raise typer.Exit(run_live(wishes, settings))
 
 

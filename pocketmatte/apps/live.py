@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -22,7 +23,7 @@ from pocketmatte.io.images import write_image
 from pocketmatte.io.live import FILE, SINKS, SOURCES, Sink, SinkRequest, Source, open_sink, open_source, scheme_of
 from pocketmatte.io.recording import Recording
 from pocketmatte.io.stream_sink import StreamSink
-from pocketmatte.io.window import Window
+from pocketmatte.io.window import Event, Window
 from pocketmatte.pipeline.governor import Governor
 from pocketmatte.pipeline.ladder import Ladder, rungs_of
 from pocketmatte.pipeline.lag import LagWatch
@@ -36,12 +37,14 @@ _GRACE = 0.3  # share of a frame's time that mode live waits for the frame's own
 @dataclass(frozen=True)
 class Wishes:
     """What the command line asks for beside :class:`Settings`. ``mode`` ``None``: by source and sink. ``lower``: models
-    to fall back to, best first. ``frames``: stop after so many."""
+    to fall back to, best first. ``every``: the network looks at one of so many frames, at most. ``frames``: stop
+    after so many."""
 
     source: str
     sinks: tuple[str, ...]
     mode: Mode | None = None
     lower: tuple[str, ...] = ()
+    every: int = 1
     backgrounds: tuple[Path, ...] = ()
     folder: Path = field(default_factory=Path)
     frames: int | None = None
@@ -84,15 +87,19 @@ class Show(Speaker):
     ) -> None:
         super().__init__()
         self.wishes, self.mode, self.source, self.controls = wishes, mode, source, controls
-        self.meter = Meter()
+        controls.warn = self._warn
+        share = mode == "live"
+        # What synced shows has its own mask, so frames that are not looked at are not shown either.
+        self._stride = wishes.every if mode == "synced" else 1
+        self.meter = Meter(every=self._stride)
         self.sinks: dict[str, Sink] = {}
         self.streams: list[StreamSink] = []
         self.recording: Recording | None = None
         self._quit = False
+        self._over = threading.Event()  # nobody will look any more
         self._told = time.monotonic()
-        share = mode == "live"
-        rungs = rungs_of([p.spec.name for p in pipelines], share=share)
-        self.governor = Governor(len(rungs) if mode != "exact" else 1, float(1 / source.rate))
+        rungs = rungs_of([p.spec.name for p in pipelines], share=share, every=wishes.every)
+        self.governor = Governor(len(rungs) if mode != "exact" else 1, float(self._stride / source.rate))
         self.ladder = Ladder(pipelines, rungs, lambda: self.governor.rung)
         self.steps: list[str] = []
         self.lag = LagWatch()
@@ -117,7 +124,7 @@ class Show(Speaker):
         """The loop. Whatever ends it, what was written is completed."""
         interval = float(1 / self.source.rate)
         state = "ended"
-        pairs = schedule(self._watched(), self._look, self.mode, _GRACE * interval)
+        pairs = schedule(self._watched(), self._look, self.mode, _GRACE * interval, self._over)
         try:
             for pair in pairs:
                 self._show(pair)
@@ -139,10 +146,16 @@ class Show(Speaker):
 
     def _watched(self) -> Iterator[Frame]:
         """Frames of the source while somebody looks; a camera goes on unseen, a file waits."""
+        last: int | None = None
         for frame in self.source:
-            while not self._wanted() and not self.source.paced:
-                time.sleep(IDLE)
+            if last is not None and frame.index - last < self._stride:
+                continue
+            while not self._wanted() and not self.source.paced and not self._over.wait(IDLE):
+                pass
+            if self._over.is_set():
+                return
             if self._wanted():
+                last = frame.index
                 yield frame
 
     def _wanted(self) -> bool:
@@ -189,10 +202,12 @@ class Show(Speaker):
             self._say(self.steps[-1])
 
     def _age(self, pair: Paired[Seen]) -> int:
-        """By how many frames the mask shown is older than the picture. One kept because nothing moves is not old."""
+        """By how many frames the mask shown is older than the picture, beyond what was asked for. One kept because
+        nothing moves is not old."""
         if pair.seen is None:
             return 0
-        return min(pair.frame.index - pair.seen.index, pair.lag + self.ladder.rung.cadence - 1)
+        age = min(pair.frame.index - pair.seen.index, pair.lag + self.ladder.rung.cadence - 1)
+        return max(0, age - (self.wishes.every - 1))
 
     def _write(self, address: str, sink: Sink, picture: Frame) -> None:
         """A sink that fails is given up; the others go on."""
@@ -211,7 +226,7 @@ class Show(Speaker):
         if self.lag.trailing:
             extra += f"  masks {self.lag.mean:.1f} frames behind"
         lines = self.meter.lines(self.mode, self.ladder.rung.name, extra)
-        lines += [stream.status.line() for stream in self.streams]
+        lines += [stream.status.line() for stream in self.streams] + self._notices()
         for sink in self.sinks.values():
             if isinstance(sink, Window):
                 sink.status, sink.help = lines, HELP
@@ -223,16 +238,22 @@ class Show(Speaker):
         """Do what the user asked for in a window."""
         for sink in [*self.sinks.values()]:
             for event in sink.events() if isinstance(sink, Window) else ():
-                if event.kind == "quit" or (event.kind == "key" and event.name in ("q", "escape")):
-                    self._quit = True
-                elif event.kind == "slide":
-                    self.controls.slide(event.name, event.value)
-                elif event.name == "space":
-                    self._snapshot()
-                elif event.name == "r":
-                    self._record()
-                else:
-                    self.controls.press(event.name)
+                try:
+                    self._do(event)
+                except PocketmatteError as error:  # a picture that cannot be kept is no reason to end the show
+                    self._fail(str(error))
+
+    def _do(self, event: Event) -> None:
+        if event.kind == "quit" or (event.kind == "key" and event.name in ("q", "escape")):
+            self._quit = True
+        elif event.kind == "slide":
+            self.controls.slide(event.name, event.value)
+        elif event.name == "space":
+            self._snapshot()
+        elif event.name == "r":
+            self._record()
+        else:
+            self.controls.press(event.name)
 
     def _named(self, suffix: str) -> Path:
         make_folder(self.wishes.folder)
@@ -249,8 +270,8 @@ class Show(Speaker):
             self._say(f"recording {self.recording.path}")
         else:
             recording, self.recording = self.recording, None
-            self._finish(recording)
-            self._say(f"recorded {recording.path}")
+            if self._finish(recording):
+                self._say(f"recorded {recording.path}")
 
     def _close_sinks(self) -> None:
         sinks = [*self.sinks.values(), *([self.recording] if self.recording is not None else [])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,7 +22,9 @@ KEYS = {
     "m": ("smooth step", "smoothstep"),
     "h": ("harmonise", "harmonize"),
 }
-HELP = "C colour transfer  S seamless  M smooth step  H harmonise  B blur  N none  space snapshot  R record  Q quit"
+_FILTERS = "C colour transfer  S seamless  M smooth step  H harmonise  B blur  N none"
+HELP = f"{_FILTERS}  space snapshot  R record  Q quit"
+HELP_MANY = f"{_FILTERS}  Q quit"  # several sources
 BACKGROUND, THRESHOLD = "background", "threshold"
 _EDGE = 0.1  # width of the step that is left of the matte when a threshold is set
 
@@ -49,7 +52,8 @@ class Controls:
     """The present choice. Renderers are opened when first needed and kept, with their memory of earlier frames.
 
     ``settings`` as given on the command line; ``backgrounds`` are the pictures that the slider goes through, after the
-    look of the settings.
+    look of the settings. A choice that turns out impossible, such as a picture that cannot be read, is told to ``warn``
+    and left for the one before.
     """
 
     settings: Settings
@@ -59,6 +63,7 @@ class Controls:
     blend: Blend = field(default_factory=Blend)
     blurred: bool = False
     filter_name: str = "none"
+    warn: Callable[[str], None] = field(default=lambda message: None)
     _renderers: dict[tuple[Look, Blend], Renderer] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -73,6 +78,10 @@ class Controls:
         ]
         self._tell()
         self.renderer()
+        self._worked = self._chosen()
+
+    def _chosen(self) -> tuple[int, bool, Blend, str]:
+        return self.background, self.blurred, self.blend, self.filter_name
 
     @property
     def look(self) -> Look:
@@ -88,12 +97,24 @@ class Controls:
 
     def draw(self, image: UInt8Image, matte: Matte) -> UInt8Image:
         """The finished picture uint8 RGB ``[H,W,3]``."""
-        renderer = self.renderer()
+        renderer = self._working()
         if self.threshold > 0:
             matte = renderer.with_colours(image, matte)
             matte = replace(matte, alpha=harden(matte.alpha, self.threshold))
         picture = renderer.draw(image, matte)
         return np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
+
+    def _working(self) -> Renderer:
+        """The renderer of the present choice; where it cannot be opened, of the last one that could."""
+        try:
+            renderer = self.renderer()
+        except PocketmatteError as error:
+            self.background, self.blurred, self.blend, self.filter_name = self._worked
+            self._tell()
+            self.warn(str(error))
+            return self.renderer()
+        self._worked = self._chosen()
+        return renderer
 
     def slide(self, name: str, value: float) -> None:
         """A slider was moved to ``value`` in 0..1."""

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from pocketmatte.apps.jobs import Settings
-from pocketmatte.apps.live_controls import HELP, Controls, find_backgrounds
+from pocketmatte.apps.live_controls import HELP_MANY, Controls, find_backgrounds
 from pocketmatte.apps.live_meter import Meter
 from pocketmatte.apps.live_sinks import IDLE, Speaker, check_files
 from pocketmatte.core import Frame, PocketmatteError, Size, UInt8Image
@@ -108,6 +108,8 @@ class ManyShow(Speaker):
             largest = Size(max(s.size.height for s in sources), max(s.size.width for s in sources))
             self.grid = make_grid(len(sources), largest)
         self.exact = exact
+        for one in controls:
+            one.warn = self._warn
         self.meter = Meter()
         self.counts = [0] * len(sources)
         self.sinks: dict[int, Sink] = {}  # by the number of the sink, which is the source's in layout separate
@@ -129,7 +131,7 @@ class ManyShow(Speaker):
     def _rounds(self) -> Rounds:
         if not self.exact:
             return newest_rounds(self.sources, self.rate, lambda n, error: self._fail(str(error)))
-        return timed_rounds(self.sources, self.rate) if self.grid else next_rounds(self.sources)
+        return timed_rounds(self.sources) if self.grid else next_rounds(self.sources)
 
     def run(self) -> int:
         """The loop. Whatever ends it, what was written is completed."""
@@ -182,11 +184,11 @@ class ManyShow(Speaker):
         self.meter.stage("round", time.perf_counter() - started)
         self.meter.show(turn.index, 0)
         lines = self.meter.lines(self.wishes.layout, self.lanes.spec.name)
-        lines += [stream.status.line() for stream in self.streams]
+        lines += [stream.status.line() for stream in self.streams] + self._notices()
         whole = Frame(tile(self._pictures, self.grid), turn.pts, turn.index) if self.grid else None
         for number, sink in [*self.sinks.items()]:
             if isinstance(sink, Window):
-                sink.status, sink.help = lines, HELP
+                sink.status, sink.help = lines, HELP_MANY
             if (frame_out := whole or drawn.get(number)) is not None:
                 self._write(number, sink, frame_out)
 

@@ -12,10 +12,11 @@ _WINDOW = 60  # frames over which the rate is counted
 
 
 class Meter:
-    """Hears of stages (from any thread) and of shown frames; tells means. ``clock`` in seconds."""
+    """Hears of stages (from any thread) and of shown frames; tells means. ``every``: so many frames apart is what was
+    asked for, only those missing beyond are lost. ``clock`` in seconds."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float] = time.monotonic, every: int = 1) -> None:
+        self._clock, self._every = clock, every
         self._lock = threading.Lock()
         self._stages: dict[str, float] = {}
         self._shown: deque[float] = deque(maxlen=_WINDOW)
@@ -37,7 +38,7 @@ class Meter:
     def show(self, index: int, lag: int) -> None:
         """Frame ``index`` was shown with a mask ``lag`` frames older."""
         self.frames += 1
-        self.lost += 0 if self._last is None else max(0, index - self._last - 1)
+        self.lost += 0 if self._last is None else max(0, index - self._last - self._every)
         self._last = index
         self._lags += lag
         self.worst_lag = max(self.worst_lag, lag)

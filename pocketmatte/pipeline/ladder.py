@@ -20,12 +20,18 @@ class Rung:
     name: str
 
 
-def rungs_of(names: Sequence[str], *, share: bool) -> tuple[Rung, ...]:
-    """The ladder for models ``names``, best first; with ``share`` a mask may serve several frames."""
+def rungs_of(names: Sequence[str], *, share: bool, every: int = 1) -> tuple[Rung, ...]:
+    """The ladder for models ``names``, best first; with ``share`` a mask may serve several frames, and at the best
+    serves ``every`` so many."""
     last = len(names) - 1
-    models = [Rung(number, 1, name) for number, name in enumerate(names)]
-    fewer = [Rung(last, n, f"{names[last]}, every {n}{'nd' if n == 2 else 'rd'} frame") for n in CADENCES]
+    models = [_rung(number, name, every if share else 1) for number, name in enumerate(names)]
+    fewer = [_rung(last, names[last], cadence) for cadence in CADENCES if cadence > every]
     return (*models, *(fewer if share else ()))
+
+
+def _rung(model: int, name: str, cadence: int) -> Rung:
+    ordinal = {2: "2nd", 3: "3rd"}.get(cadence, f"{cadence}th")
+    return Rung(model, cadence, name if cadence == 1 else f"{name}, every {ordinal} frame")
 
 
 class Ladder:

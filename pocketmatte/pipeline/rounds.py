@@ -12,6 +12,9 @@ from functools import partial
 from pocketmatte.core import Frame, PocketmatteError
 from pocketmatte.pipeline.threads import Newest, Stage, ahead
 
+# Seconds by which frames of one time may differ: containers round times differently, Matroska to milliseconds.
+_SAME = Fraction(1, 500)
+
 
 @dataclass(frozen=True)
 class Round:
@@ -68,25 +71,28 @@ def newest_rounds(
         stage.raise_failure()
 
 
-def timed_rounds(sources: Sequence[Iterable[Frame]], rate: Fraction) -> Rounds:
-    """``rate`` times a second of the sources' own time, as fast as they are read: for every source the last frame
-    that has begun by then, when it is a new one. Deterministic."""
+def timed_rounds(sources: Sequence[Iterable[Frame]]) -> Rounds:
+    """A round at every time at which a source has a frame, as fast as they are read, with all frames that begin then.
+    Nothing is left out, at whatever frame rate, also a variable one. Deterministic."""
     readers = [ahead(source) for source in sources]
     heads = [next(reader, None) for reader in readers]
     index = 0
     try:
-        while any(head is not None for head in heads):
-            pts, frames = index / rate, {}
-            for number, reader in enumerate(readers):
-                while (head := heads[number]) is not None and (head.pts or 0) <= pts:
-                    frames[number], heads[number] = head, next(reader, None)
+        while times := [_time(head) for head in heads if head is not None]:
+            pts = min(times)
+            frames = {n: head for n, head in enumerate(heads) if head is not None and _time(head) - pts <= _SAME}
+            for number in frames:
+                heads[number] = next(readers[number], None)
             ended = frozenset(n for n, head in enumerate(heads) if head is None)
-            if frames:
-                yield Round(frames, pts, index, ended - frames.keys())
+            yield Round(frames, pts, index, ended - frames.keys())
             index += 1
     finally:
         for reader in readers:
             reader.close()
+
+
+def _time(frame: Frame) -> Fraction:
+    return frame.pts or Fraction(0)
 
 
 def next_rounds(sources: Sequence[Iterable[Frame]]) -> Rounds:

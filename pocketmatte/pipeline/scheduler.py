@@ -47,31 +47,40 @@ class Paired(Generic[T]):
 Pairs: TypeAlias = Generator[Paired[T], None, None]
 
 
-def schedule(frames: Iterable[Frame], look: Callable[[Frame], T], mode: Mode, grace: float = 0.0) -> Pairs[T]:
-    """Pairs in the order of time, by the mode named; see the module. ``grace`` belongs to ``live``.
+def schedule(
+    frames: Iterable[Frame],
+    look: Callable[[Frame], T],
+    mode: Mode,
+    grace: float = 0.0,
+    stop: threading.Event | None = None,
+) -> Pairs[T]:
+    """Pairs in the order of time, by the mode named; see the module. ``grace`` belongs to ``live``. ``stop`` is set
+    when no more frames will be taken, for ``frames`` that wait for something else than the next frame.
 
     Raises what ``frames`` or ``look`` raise, after the pairs before. Close the iterator to stop both.
     """
     if mode == "exact":
-        return exact(frames, look)
+        return exact(frames, look, stop)
     if mode == "synced":
-        return synced(frames, look)
+        return synced(frames, look, stop)
     if mode == "live":
-        return live(frames, look, grace)
+        return live(frames, look, grace, stop)
     raise PocketmatteError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
 
 
-def exact(frames: Iterable[Frame], look: Callable[[Frame], T]) -> Pairs[T]:
+def exact(frames: Iterable[Frame], look: Callable[[Frame], T], stop: threading.Event | None = None) -> Pairs[T]:
     """Every frame with its own mask; reading, looking and what the caller does overlap. Deterministic."""
-    return ahead((Paired(frame, look(frame), frame.index) for frame in ahead(frames)), depth=AHEAD // 2)
+    return ahead((Paired(frame, look(frame), frame.index) for frame in ahead(frames)), AHEAD // 2, stop)
 
 
-def synced(frames: Iterable[Frame], look: Callable[[Frame], T]) -> Pairs[T]:
+def synced(frames: Iterable[Frame], look: Callable[[Frame], T], stop: threading.Event | None = None) -> Pairs[T]:
     """The newest frame each time ``look`` is free, with its own mask."""
-    return ahead((Paired(frame, look(frame), frame.index) for frame in newest(frames)), depth=1)
+    return ahead((Paired(frame, look(frame), frame.index) for frame in newest(frames)), 1, stop)
 
 
-def live(frames: Iterable[Frame], look: Callable[[Frame], T], grace: float = 0.0) -> Pairs[T]:
+def live(
+    frames: Iterable[Frame], look: Callable[[Frame], T], grace: float = 0.0, stop: threading.Event | None = None
+) -> Pairs[T]:
     """The newest frame as soon as it is there, with the newest mask there is.
 
     ``grace``: seconds to wait for the frame's own mask when it is nearly done; 0 never waits. Until the first mask
@@ -118,6 +127,8 @@ def live(frames: Iterable[Frame], look: Callable[[Frame], T], grace: float = 0.0
                 seen_in, seen = next((d for d in reversed(done) if d[0] <= frame.index), (None, None))
             yield Paired(frame, seen, seen_in)
     finally:
+        if stop is not None:
+            stop.set()
         shown.stop()
         queued.stop()
         reader.join()

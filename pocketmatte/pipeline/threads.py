@@ -13,10 +13,12 @@ AHEAD = 4  # items that wait between two stages; bounds the memory of a long vid
 _PATIENCE = 3.0  # seconds a stage is given to end; a device that hangs must not hang the program
 
 
-def ahead(items: Iterable[T], depth: int = AHEAD) -> Generator[T, None, None]:
-    """Iterate ``items`` in a thread of its own, at most ``depth`` items ahead; errors surface here, in order."""
+def ahead(items: Iterable[T], depth: int = AHEAD, stop: threading.Event | None = None) -> Generator[T, None, None]:
+    """Iterate ``items`` in a thread of its own, at most ``depth`` items ahead; errors surface here, in order.
+
+    ``stop`` is set when this generator ends, whatever ends it, for ``items`` that wait for something themselves."""
     waiting: queue.Queue[tuple[T] | None] = queue.Queue(depth)  # None: no more to come
-    stop = threading.Event()
+    stop = threading.Event() if stop is None else stop
 
     def put(item: tuple[T] | None) -> bool:
         while not stop.is_set():

@@ -134,6 +134,7 @@ def test_frames_ends_early_and_a_file_is_not_overwritten(cli, clip, tmp_path):
         (("--background", "nowhere"), "--background has no effect here: it goes with --sink window:"),
         (("--layout", "separate"), "--layout has no effect here: it goes with several --source"),
         (("--lower", "base"), "--lower has no effect here: it goes with --mode live or synced"),
+        (("--every", "2"), "--every has no effect here: it goes with --mode live or synced"),
     ],
 )
 def test_what_cannot_be_is_said_in_a_line(cli, clip, tmp_path, arguments, message):

@@ -20,7 +20,7 @@ from pocketmatte.io.video_source import VideoSource
 from pocketmatte.pipeline.lanes import Lanes
 from pocketmatte.spec import InputSpec, OutputSpec
 from tests.apps.conftest import ASTRONAUT
-from tests.io.video_clips import write_clip
+from tests.io.video_clips import moving, vfr_times, write_clip
 from tests.pipeline.numbered import SIZE, NumberedCamera, ReadingSession
 from tests.pipeline.test_pipeline import spec_like
 
@@ -64,6 +64,23 @@ def test_two_files_side_by_side(cli, clips, tmp_path):
     assert all(green(picture[:20, :20]) for picture in shown)
     assert all(green(picture[:20, 300:]) for picture in shown[:5])
     assert shown[-1][:, 160:].mean() < 8  # the second ended before
+
+
+def test_every_frame_of_files_with_a_variable_rate_is_used(cli, tmp_path):
+    """Both change between 24 and 60 frames a second, which their average rate says nothing about."""
+    tick, clips, target = Fraction(1, 90_000), [tmp_path / "a.mp4", tmp_path / "b.mkv"], tmp_path / "out.mp4"
+    times = vfr_times(tick, 2)
+    for clip in clips:
+        write_clip(clip, times, tick, moving)
+    answer = cli(*command(clips, target))
+    assert answer.code == 0, answer.err
+    figures = json.loads(answer.out)
+    count = len(times)
+    assert (figures["frames"], figures["lost"], figures["sources"]) == (count, 0, [count, count])
+    with VideoSource(target) as source:
+        shown = [frame.pts for frame in source]
+    assert len(shown) == count
+    assert all(abs(float(pts - time * tick)) < 0.002 for pts, time in zip(shown, times, strict=True))
 
 
 def test_each_file_to_its_own(cli, clips, tmp_path):
@@ -165,6 +182,8 @@ def test_what_does_not_go_together_is_said(cli, clips, tmp_path):
     assert "gone.mp4: no such video file" in answer.err
     answer = cli(*command(clips, tmp_path / "out.mp4"), "--lower", "base")
     assert "--lower has no effect here: it goes with one --source" in answer.err
+    answer = cli(*command(clips, tmp_path / "out.mp4"), "--every", "2")
+    assert "--every has no effect here: it goes with one --source" in answer.err
     assert not (tmp_path / "out.mp4").exists()
 
 

@@ -11,8 +11,9 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 
@@ -26,7 +27,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(condition, seconds: float = WAIT) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = WAIT) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "waited in vain"
@@ -46,14 +47,14 @@ class Listener:
     def __init__(self, hang_up: int | None = None) -> None:
         self.address = f"rtmp://127.0.0.1:{free_port()}/live/key"
         self.hang_up = hang_up
-        self.sessions: list[dict[str, list]] = []
+        self.sessions: list[dict[str, list[Any]]] = []
         self.open = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
     def _serve(self) -> None:
         for _ in range(2 if self.hang_up else 1):
-            session: dict[str, list] = {"video": [], "audio": [], "keys": [], "sound": []}
+            session: dict[str, list[Any]] = {"video": [], "audio": [], "keys": [], "sound": []}
             with contextlib.suppress(OSError), av.open(self.address, options=_LISTEN) as container:
                 self.sessions.append(session)
                 for packet in container.demux():

@@ -127,6 +127,13 @@ def test_where_every_mask_must_be_its_frames_own_only_the_model_changes():
     assert bench.steps == [(0, 1)]
 
 
+def test_what_is_asked_for_less_often_is_never_asked_more_often():
+    both = ["large", "small"]
+    assert [(rung.model, rung.cadence) for rung in rungs_of(both, share=True, every=2)] == [(0, 2), (1, 2), (1, 3)]
+    assert [rung.name for rung in rungs_of(["one"], share=True, every=5)] == ["one, every 5th frame"]
+    assert [rung.cadence for rung in rungs_of(both, share=False, every=2)] == [1, 1]
+
+
 def test_a_climb_that_fails_makes_the_next_one_rarer():
     """The lower rung is dear at first and then cheap, so that climbing looks right each time and never is."""
     clock = Clock()

@@ -17,6 +17,7 @@ from pocketmatte.pipeline.rounds import newest_rounds, next_rounds, timed_rounds
 from pocketmatte.pipeline.still import StillWatch
 from pocketmatte.runtime.base import Placement, Tensor, TensorInfo
 from pocketmatte.spec import InputSpec, OutputSpec, StateSpec
+from tests.io.video_clips import vfr_times
 from tests.pipeline.numbered import SIZE, painted, read_number
 from tests.pipeline.test_pipeline import spec_like
 
@@ -125,6 +126,10 @@ def made(times, start=0):
     return [Frame(painted(start + n), Fraction(t).limit_denominator(1000), n) for n, t in enumerate(times)]
 
 
+def timed(times):
+    return [Frame(painted(0), time, n) for n, time in enumerate(times)]
+
+
 def test_next_rounds_leave_nothing_out():
     turns = list(next_rounds([made([0, 0.1, 0.2]), made([0, 0.5])]))
     assert [sorted(turn.frames) for turn in turns] == [[0, 1], [0, 1], [0]]
@@ -133,11 +138,26 @@ def test_next_rounds_leave_nothing_out():
 
 def test_timed_rounds_pair_what_was_shown_at_the_same_time():
     slow, fast = made([0, 0.2, 0.4]), made([0, 0.1, 0.2, 0.3, 0.4])
-    turns = list(timed_rounds([slow, fast], Fraction(10)))
+    turns = list(timed_rounds([slow, fast]))
     assert [float(turn.pts) for turn in turns] == [0, 0.1, 0.2, 0.3, 0.4]
     assert [turn.frames[1].index for turn in turns] == [0, 1, 2, 3, 4]
     assert [turn.frames[0].index for turn in turns if 0 in turn.frames] == [0, 1, 2]
     assert [sorted(turn.frames) for turn in turns] == [[0, 1], [1], [0, 1], [1], [0, 1]]
+
+
+def test_timed_rounds_leave_nothing_out_at_a_variable_rate():
+    """Between 24 and 60 frames a second, the other way round in the second source; the third rounds to milliseconds."""
+    tick = Fraction(1, 90_000)
+    first = [time * tick for time in vfr_times(tick, 4)]
+    second = [time + Fraction(1, 300) for time in first]
+    coarse = [Fraction(round(1000 * time), 1000) for time in first]
+    turns = list(timed_rounds([timed(first), timed(second), timed(coarse)]))
+    for number in range(3):
+        seen = [turn.frames[number].index for turn in turns if number in turn.frames]
+        assert seen == list(range(len(first)))
+    assert [sorted(turn.frames) for turn in turns] == [[0, 2], [1]] * len(first)
+    assert all(a.pts < b.pts for a, b in pairwise(turns))
+    assert [turn.index for turn in turns] == list(range(len(turns)))
 
 
 def test_newest_rounds_go_on_without_a_source_that_fails():

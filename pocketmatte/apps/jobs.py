@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pocketmatte.apps.wording import unused_by, without_effect
 from pocketmatte.core import Frame, PocketmatteError, UInt8Image
 from pocketmatte.effects.backdrop import FITS, ClipBackdrop, Fit, PictureBackdrop, read_depth
 from pocketmatte.effects.blend import Blend
@@ -53,6 +54,13 @@ class Settings:
             raise PocketmatteError(f"a depth picture goes with look depth; found look {look}")
         if self.fit not in FITS:
             raise PocketmatteError(f"unknown fit {self.fit!r}; known: {', '.join(FITS)}")
+
+    def check_used(self, *backdrop: str) -> None:
+        """Raise :class:`PocketmatteError` for what was chosen although the look makes no use of it; the defaults are no
+        mistake. ``backdrop``: as in :func:`~pocketmatte.apps.wording.unused_by`."""
+        for name, where in unused_by(self.look, *backdrop).items():
+            if getattr(self, name) != getattr(Settings, name):
+                raise without_effect(name, where)
 
     @property
     def pipeline_foreground(self) -> Foreground:

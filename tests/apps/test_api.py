@@ -42,6 +42,20 @@ def test_other_kinds_are_refused():
         pocketmatte.cut_out(np.zeros((4, 4, 3), np.uint8), "x.png")
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fit": "contain"}, "fit has no effect here: it goes with look image:PATH or video:PATH"),
+        ({"look": "blur", "fit": "tile"}, "fit has no effect here"),
+        ({"look": "alpha", "foreground": "none"}, "foreground has no effect here: it goes with a look that shows"),
+    ],
+)
+def test_options_without_effect_are_refused_as_on_the_command_line(photo, options, message):
+    with pytest.raises(pocketmatte.PocketmatteError, match=message):
+        pocketmatte.cut_out(photo, **options)
+    assert not photo.with_name("photo-cutout.png").exists()
+
+
 def test_load_gives_a_pipeline_for_frames(photo):
     image = np.asarray(Image.open(photo))
     with pocketmatte.load("base") as pipeline:

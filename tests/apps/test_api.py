@@ -67,6 +67,21 @@ def test_load_gives_a_pipeline_for_frames(photo):
     assert matte.foreground.shape == image.shape
 
 
+def test_frames_that_are_none_are_explained():
+    grey, floats = np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3))
+    with pocketmatte.load("nano") as pipeline:
+        for given, found in ((grey, "ndarray"), (pocketmatte.Frame([[1]]), "list")):
+            with pytest.raises(TypeError, match=rf"expected a Frame of a NumPy array, Frame\(array\), found {found}"):
+                pipeline.step(given)
+        for image, found in (
+            (grey, r"uint8 \[8, 8\]"),
+            (floats, r"float64 \[8, 8, 3\]"),
+            (np.zeros((8, 0, 3), "u1"), ""),
+        ):
+            with pytest.raises(pocketmatte.PocketmatteError, match=f"found a frame of {found}.* expected uint8 RGB"):
+                pipeline.step(pocketmatte.Frame(image))
+
+
 def test_public_names():
     for name in pocketmatte.__all__:
         assert getattr(pocketmatte, name) is not None

@@ -126,7 +126,7 @@ class ModelSpec:
                 return entry
         have = ", ".join(sorted({e.format for e in self.files}))
         raise PocketmatteError(
-            f"model {self.name} has no {format} file here, it has: {have}; name a {format} file with --model instead"
+            f"model {self.name} has no {format} file here, it has: {have}; name such a file with --model instead"
         )
 
     def path_of(self, entry: WeightFile) -> Path:

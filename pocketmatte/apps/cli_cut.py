@@ -83,10 +83,12 @@ def run(
     """Cut people out: photo.jpg becomes photo-cutout.png, a folder becomes FOLDER-cutout/, a video a video."""
     from pocketmatte.apps.jobs import Settings
     from pocketmatte.apps.run import run as run_all
+    from pocketmatte.apps.wording import refuse_addresses
     from pocketmatte.effects.blend import parse_blend
     from pocketmatte.effects.looks import parse_look
     from pocketmatte.effects.presets import parse_preset
 
+    refuse_addresses(inputs)
     wanted = parse_look(look)
     _check_look(context, wanted)
     settings = Settings(

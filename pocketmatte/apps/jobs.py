@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pocketmatte.apps.wording import unused_by, without_effect
+from pocketmatte.apps.wording import refuse_addresses, unused_by, without_effect
 from pocketmatte.core import Frame, PocketmatteError, UInt8Image
 from pocketmatte.effects.backdrop import FITS, ClipBackdrop, Fit, PictureBackdrop, read_depth
 from pocketmatte.effects.blend import Blend
@@ -113,6 +113,7 @@ def open_renderer(settings: Settings) -> Renderer:
 
 def photo_jobs(inputs: list[Path], output: Path | None, look: Look) -> list[Job]:
     """Source and destination of every photo among ``inputs`` (files and folders)."""
+    refuse_addresses(inputs)
     return expand_inputs(inputs, output, ".png", look.word)
 
 

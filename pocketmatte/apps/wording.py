@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from pocketmatte.core import PocketmatteError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import typer
 
     from pocketmatte.effects.looks import Look
@@ -43,6 +45,17 @@ def unused_by(look: Look, backdrop: str = "look image:PATH or video:PATH") -> di
     if not look.needs_foreground:
         unused["foreground"] = "a look that shows colours"
     return unused
+
+
+def refuse_addresses(inputs: list[Path]) -> None:
+    """Raise :class:`PocketmatteError` when an input is an address (of which a path has lost a slash), not a file."""
+    for path in inputs:
+        address = re.sub(r"^([a-zA-Z][a-zA-Z0-9+.-]+):/+", r"\1://", path.as_posix())
+        if "://" in address and not path.exists():
+            raise PocketmatteError(
+                f"{address} is an address, expected a file: download it first, "
+                f"or `pocketmatte live --source {address}` if it is a stream"
+            )
 
 
 def for_command_line(message: str) -> str:

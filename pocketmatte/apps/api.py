@@ -119,6 +119,7 @@ def cut_out(
         clean=clean,
         subject=subject,
     )
+    settings.check_used()
     if isinstance(image, str | os.PathLike):
         job = photo_jobs([Path(image)], Path(output) if output else None, settings.look)[0]
         check_destination(job.destination, settings)

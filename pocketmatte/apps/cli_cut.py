@@ -83,10 +83,12 @@ def run(
     """Cut people out: photo.jpg becomes photo-cutout.png, a folder becomes FOLDER-cutout/, a video a video."""
     from pocketmatte.apps.jobs import Settings
     from pocketmatte.apps.run import run as run_all
+    from pocketmatte.apps.wording import refuse_addresses
     from pocketmatte.effects.blend import parse_blend
     from pocketmatte.effects.looks import parse_look
     from pocketmatte.effects.presets import parse_preset
 
+    refuse_addresses(inputs)
     wanted = parse_look(look)
     _check_look(context, wanted)
     settings = Settings(
@@ -273,12 +275,11 @@ def subtract(
 
 def _check_look(context: typer.Context, look: Look, *exempt: str) -> None:
     """Refuse options that this look makes no use of, but for those ``exempt``."""
-    from pocketmatte.apps.wording import only_for
+    from pocketmatte.apps.wording import only_for, unused_by
 
-    if look.path is None and "fit" not in exempt:
-        only_for(context, "--look image:PATH or video:PATH", "fit")
-    if not look.needs_foreground:
-        only_for(context, "a look that shows colours", "foreground")
+    for name, where in unused_by(look, "--look image:PATH or video:PATH").items():
+        if name not in exempt:
+            only_for(context, where, name)
 
 
 def _check_method(context: typer.Context, method: str, plate: bool) -> None:

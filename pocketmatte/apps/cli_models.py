@@ -24,7 +24,7 @@ def models(
     licence: Annotated[Literal["any", "permissive"], typer.Option(help="Hide models whose weights are not.")] = "any",
     json: AsJson = False,
 ) -> None:
-    """List the models, their size, their licences, and which keep to a budget according to measured rows."""
+    """List the models, their size, their licences, and which keep to a budget by measured rows (code 1: none does)."""
     if context.invoked_subcommand:
         return
     from pocketmatte.apps.models import Wanted, parse_budget, show_models
@@ -33,7 +33,8 @@ def models(
     if budget is None:
         only_for(context, "--budget", "part")
 
-    show_models(Wanted(parse_budget(budget) if budget else None, max_mb, licence, part), json)
+    if not show_models(Wanted(parse_budget(budget) if budget else None, max_mb, licence, part), json):
+        raise typer.Exit(1)
 
 
 @models_app.command()

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pocketmatte.apps.wording import refuse_addresses, unused_by, without_effect
 from pocketmatte.core import Alpha, Frame, PocketmatteError, UInt8Image
 from pocketmatte.effects.backdrop import FITS, ClipBackdrop, Fit, PictureBackdrop, read_depth
 from pocketmatte.effects.blend import Blend
@@ -56,6 +57,13 @@ class Settings:
             raise PocketmatteError(f"a depth picture goes with look depth; found look {look}")
         if self.fit not in FITS:
             raise PocketmatteError(f"unknown fit {self.fit!r}; known: {', '.join(FITS)}")
+
+    def check_used(self, *backdrop: str) -> None:
+        """Raise :class:`PocketmatteError` for what was chosen although the look makes no use of it; the defaults are no
+        mistake. ``backdrop``: as in :func:`~pocketmatte.apps.wording.unused_by`."""
+        for name, where in unused_by(self.look, *backdrop).items():
+            if getattr(self, name) != getattr(Settings, name):
+                raise without_effect(name, where)
 
     @property
     def pipeline_foreground(self) -> Foreground:
@@ -108,6 +116,7 @@ def open_renderer(settings: Settings) -> Renderer:
 
 def photo_jobs(inputs: list[Path], output: Path | None, look: Look) -> list[Job]:
     """Source and destination of every photo among ``inputs`` (files and folders)."""
+    refuse_addresses(inputs)
     return expand_inputs(inputs, output, ".png", look.word)
 
 

@@ -27,6 +27,14 @@ class Wanted:
     licence: str = "any"
     part: str = "chain"
 
+    def __str__(self) -> str:
+        limits = [
+            f"{self.budget_ms:g} ms ({self.part})" if self.budget_ms is not None else "",
+            f"{self.max_mb:g} MB" if self.max_mb is not None else "",
+            f"{self.licence} weights" if self.licence != "any" else "",
+        ]
+        return ", ".join(filter(None, limits))
+
 
 def parse_budget(text: str) -> float:
     """``33ms``, ``0.033s``, ``30fps`` or plain milliseconds -> milliseconds. Raises :class:`PocketmatteError`."""
@@ -81,7 +89,8 @@ def fits(row: Row, wanted: Wanted) -> tuple[bool, str]:
     if wanted.budget_ms is None:
         sizes = [w["bytes"] / 1e6 for w in row["weights"] if w["bytes"] is not None]
         if wanted.max_mb is not None and not any(size <= wanted.max_mb for size in sizes):
-            return False, f"its smallest file has {min(sizes):.2f} MB" if sizes else "no weight file here"
+            why = f"its smallest file has {_over(min(sizes), wanted.max_mb)} MB" if sizes else "no weight file here"
+            return False, why
         return True, ""
     rows = [m for m in row["measured"] if m.get("part") == wanted.part]
     valid = [m for m in rows if not m.get("void")]
@@ -93,13 +102,20 @@ def fits(row: Row, wanted: Wanted) -> tuple[bool, str]:
         return False, f"not measured ({wanted.part})"
     if not valid:
         return False, "only void rows: the machine was too restless"
-    if not small:
-        return False, f"its smallest measured file has {min(m['size_mb'] for m in valid):.2f} MB"
-    return False, f"its fastest row needs {min(m['p50_ms'] for m in small):.1f} ms"
+    if wanted.max_mb is not None and not small:
+        return False, f"its smallest measured file has {_over(min(m['size_mb'] for m in valid), wanted.max_mb)} MB"
+    return False, f"its fastest row needs {_over(min(m['p50_ms'] for m in small), wanted.budget_ms, 1)} ms"
 
 
-def show_models(wanted: Wanted, as_json: bool) -> None:
-    """Print the models that keep to ``wanted``; why others do not is said on stderr."""
+def _over(value: float, limit: float, digits: int = 2) -> str:
+    """A value above ``limit`` with as many digits as show that it is."""
+    while round(value, digits) <= limit < value:
+        digits += 1
+    return f"{value:.{digits}f}"
+
+
+def show_models(wanted: Wanted, as_json: bool) -> bool:
+    """Print the models that keep to ``wanted`` and return whether there are any; on stderr, why others do not."""
     kept: list[Row] = []
     left: list[str] = []
     for row in map(describe, list_all()):
@@ -115,8 +131,9 @@ def show_models(wanted: Wanted, as_json: bool) -> None:
             _print(row)
     for reason in left:
         print(f"left out: {reason}", file=sys.stderr)
-    if not kept and not as_json:
-        print("no model is known to keep to that")
+    if not kept:
+        print(f"pocketmatte: no model is known to keep to {wanted}", file=sys.stderr)
+    return bool(kept)
 
 
 def _print(row: Row) -> None:

@@ -56,7 +56,7 @@ def cut_video(
     advance: Callable[[float, float | None], None],
     options: dict[str, str] | None = None,
 ) -> tuple[str, ...]:
-    """Cut one video; returns notes for the user. ``options`` go over those of the encoder.
+    """Cut one video; returns notes for the user without the source's name. ``options`` go over those of the encoder.
 
     Raises :class:`PocketmatteError`, leaving nothing half-written."""
     pipeline.reset()
@@ -92,4 +92,5 @@ def cut_video(
             for count, (picture, pts) in enumerate(ahead(drawn()), 1):
                 sink.write(picture, pts)
                 advance(count, source.frame_estimate)
-        return (*source.notes, *sink.notes, *([] if found else [NOBODY]))
+        notes = [note.removeprefix(f"{job.source.name}: ") for note in (*source.notes, *sink.notes)]
+        return (*notes, *([] if found else [NOBODY]))

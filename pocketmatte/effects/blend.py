@@ -11,7 +11,6 @@ To add a filter, write the function here with ``@register``; options, help, chec
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -31,6 +30,7 @@ Filter = Callable[..., UInt8Image]
 Value = float | bool
 FILTERS: dict[str, Filter] = {}
 _SUPPLIED = ("image", "harmonizer")
+_HIGHEST = {"blur": 0.1}  # of a number; the others go up to 1, all begin at 0
 
 
 class Recolour(Protocol):
@@ -96,7 +96,10 @@ def defaults(name: str) -> dict[str, Value]:
 
 
 def parse_blend(text: str) -> Blend:
-    """Read ``NAME[:KEY=NUMBER,...]``, a truth value as ``KEY`` or ``KEY=0``. Raises :class:`PocketmatteError`."""
+    """Read ``NAME[:KEY=NUMBER,...]``, a truth value as ``KEY``, ``KEY=0`` or ``KEY=1``.
+
+    Raises :class:`PocketmatteError` for an unknown name or option and for a value that makes no sense.
+    """
     name, _, rest = text.partition(":")
     if name not in FILTERS:
         raise PocketmatteError(f"unknown blend filter {name!r}; known: {', '.join(FILTERS)}")
@@ -106,14 +109,31 @@ def parse_blend(text: str) -> Blend:
         key, _, number = part.partition("=")
         if key not in known:
             raise PocketmatteError(f"blend filter {name} has no option {key!r}; it has: {', '.join(known)}")
-        try:
-            value = float(number) if number or not isinstance(known[key], bool) else 1.0
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value) or value < 0:
-            raise PocketmatteError(f"blend {text!r}: expected a number of 0 or more for {key}, found {number!r}")
-        options[key] = bool(value) if isinstance(known[key], bool) else value
+        if key in options:
+            raise PocketmatteError(f"blend {text!r}: {key} is given twice")
+        options[key] = _flag(text, part) if isinstance(known[key], bool) else _number(text, key, number)
+    low, high = ({**known, **options}.get(key, default) for key, default in (("e0", 0), ("e1", 1)))
+    if low >= high:
+        raise PocketmatteError(f"blend {text!r}: expected e0 below e1, found e0={low:g} and e1={high:g}")
     return Blend(name, tuple(sorted(options.items())))
+
+
+def _flag(text: str, part: str) -> bool:
+    key, _, digit = part.partition("=")
+    if part not in (key, f"{key}=0", f"{key}=1"):
+        raise PocketmatteError(f"blend {text!r}: expected {key}, {key}=1 or {key}=0, found {digit!r}")
+    return digit != "0"
+
+
+def _number(text: str, key: str, number: str) -> float:
+    high = _HIGHEST.get(key, 1)
+    try:
+        value = float(number)
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value <= high:
+        raise PocketmatteError(f"blend {text!r}: expected a number from 0 to {high:g} for {key}, found {number!r}")
+    return value
 
 
 def _put(foreground: UInt8Image, alpha: Alpha, background: UInt8Image, linear: bool) -> UInt8Image:
@@ -127,7 +147,7 @@ def blend_alpha(
     """Plain compositing. ``blur``: sigma of a blur of the matte as a share of the longer side; ``linear``: mix light,
     not sRGB numbers."""
     if blur > 0:
-        alpha = np.clip(gaussian(alpha, min(blur, 0.1) * max(alpha.shape)), 0, 1)
+        alpha = np.clip(gaussian(alpha, blur * max(alpha.shape)), 0, 1)
     return _put(foreground, alpha, background, linear)
 
 
@@ -159,7 +179,7 @@ def blend_color_transfer(
     linear: bool = False,
 ) -> UInt8Image:
     """The person in the colours of the background (Reinhard); ``strength`` 1 is the published formula."""
-    return _put(transfer_color(foreground, alpha, background, min(strength, 1.0)), alpha, background, linear)
+    return _put(transfer_color(foreground, alpha, background, strength), alpha, background, linear)
 
 
 @register("seamless")
@@ -182,7 +202,7 @@ def blend_seamless(
     if box is None or change is None:
         return _put(foreground, alpha, background, linear)
     tinted = foreground.copy()
-    tinted[box] = np.clip(foreground[box] + np.float32(min(strength, 1.0)) * change[box] + 0.5, 0, 255)
+    tinted[box] = np.clip(foreground[box] + np.float32(strength) * change[box] + 0.5, 0, 255)
     return _put(tinted, alpha, background, linear)
 
 
@@ -201,7 +221,7 @@ def _mode(name: str) -> None:
             return background.copy()
         laid = foreground.copy()
         mixed = mix_mode(name, foreground[box], background[box])
-        share = np.full(mixed.shape[:2], min(strength, 1.0), np.float32)
+        share = np.full(mixed.shape[:2], strength, np.float32)
         laid[box] = composite(mixed, share, np.ascontiguousarray(foreground[box]))
         return _put(laid, alpha, background, linear)
 

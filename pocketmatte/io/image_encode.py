@@ -11,8 +11,7 @@ import numpy as np
 
 from pocketmatte.core import PocketmatteError, UInt8Image
 from pocketmatte.io.atomic import atomic_path, check_destination
-from pocketmatte.io.image_formats import is_video
-from pocketmatte.io.video_formats import SEQUENCE_SUFFIX
+from pocketmatte.io.video_formats import SEQUENCE_SUFFIX, VIDEO_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def check_output(path: Path, force: bool, needs_alpha: bool) -> None:
     """
     if path.suffix.lower() == SEQUENCE_SUFFIX:  # a folder; its writer has rules of its own
         return
-    if not is_video(path):
+    if path.suffix.lower() not in VIDEO_SUFFIXES:
         _format(path, needs_alpha)
     check_destination(path, force)
 

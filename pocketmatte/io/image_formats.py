@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 from pocketmatte.io.video_formats import VIDEO_SUFFIXES
@@ -58,8 +59,19 @@ def is_image(path: Path) -> bool:
 
 
 def is_video(path: Path) -> bool:
-    """Whether the name is that of a video."""
-    return path.suffix.lower() in VIDEO_SUFFIXES
+    """Whether a file is a video: its first bytes decide where they can, else its name does."""
+    try:
+        with path.open("rb") if path.is_file() else BytesIO() as file:
+            head = file.read(HEAD)
+    except OSError:  # whoever reads it says why it cannot be read
+        head = b""
+    if sniff(head):
+        return False
+    return path.suffix.lower() in VIDEO_SUFFIXES or _is_video_head(head)
+
+
+def _is_video_head(head: bytes) -> bool:
+    return head[4:8] == b"ftyp" or head.startswith((b"\x1aE\xdf\xa3", b"FLV")) or head[8:12] == b"AVI "
 
 
 def sniff(head: bytes) -> str | None:

@@ -46,5 +46,20 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     return streams[0]
 
 
+def ends_inside_packet(path: Path) -> bool:
+    """Whether an MPEG transport stream, which states no length, breaks off within a packet (ISO/IEC 13818-1, 2.4.3).
+
+    Packets have 188 bytes, in some files with 4 before (M2TS) or 16 behind; each begins with 0x47.
+    """
+    with path.open("rb") as file:
+        head = file.read(4096)
+    for size, extra in ((188, 0), (192, 4), (204, 0)):
+        for start in range(size):
+            marks = head[start + extra :: size]
+            if len(marks) > 2 and not marks.strip(b"\x47"):
+                return (path.stat().st_size - start) % size != 0
+    return False
+
+
 def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error).lower()

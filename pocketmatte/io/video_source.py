@@ -16,7 +16,7 @@ import av
 from pocketmatte.core import Frame, PocketmatteError, Size, UInt8Image
 from pocketmatte.io.video_color import HDR_TRANSFERS, ToRgb, display_orientation, has_alpha
 from pocketmatte.io.video_decode import Decoding, alpha_decoder
-from pocketmatte.io.video_open import open_container, video_stream
+from pocketmatte.io.video_open import ends_inside_packet, open_container, video_stream
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -79,6 +79,7 @@ class VideoSource:
         self.duration = _duration(container, self._end, first[1])
         self._stored_frames = stream.frames
         self.frame_estimate = stream.frames or (round(self.duration * self.rate) if self.duration else None)
+        self._torn = container.format.name == "mpegts" and ends_inside_packet(self.path)
         if name := HDR_TRANSFERS.get(stream.codec_context.color_trc):
             self.notes.append(f"{self.path.name}: HDR ({name}) is read without tone mapping and may look flat")
         return first
@@ -160,6 +161,8 @@ class VideoSource:
         if decoding.cut or (missing > max(3 / self.rate, Fraction(1, 10)) and not complete):
             whole = f" of {float(self._end - self.origin):.2f}" if self._end is not None else ""
             found.append(f"it ends early: {decoding.count} frames, {float(last - self.origin):.2f}{whole} s were read")
+        elif self._torn:
+            found.append(f"it breaks off within a packet, after {decoding.count} frames")
         notes = (f"{self.path.name}: {text}" for text in found)
         self.notes.extend(note for note in notes if note not in self.notes)
 

@@ -124,6 +124,7 @@ class Pipeline:
 
         ``observe(stage, seconds)`` hears how long each stage took."""
         started = time.perf_counter()
+        _check_frame(frame)
         prepared = prepare(frame.image, self.spec, self._layout)
         guide = prepared.geometry.crop(prepared.small)
         if self.temporal is not None and self.temporal.is_cut(guide):
@@ -165,7 +166,9 @@ class Pipeline:
         return Matte(alpha, colours, seen.pts)
 
     def step(self, frame: Frame, observe: Observer | None = None) -> Matte:
-        """The matte of one frame at the frame's size; ``observe(stage, seconds)`` hears how long each stage took."""
+        """The matte of one frame at the frame's size; ``observe(stage, seconds)`` hears how long each stage took.
+
+        Raises :class:`PocketmatteError` for a picture that is not uint8 RGB, ``TypeError`` for what is no frame."""
         return self.finish(frame, self.look(frame, observe), observe)
 
     def close(self) -> None:
@@ -184,6 +187,19 @@ def _tell(observe: Observer | None, stage: str, started: float) -> float:
     if observe:
         observe(stage, now - started)
     return now
+
+
+def _check_frame(frame: Frame) -> None:
+    """What callers outside the package hand over first: a bare array, a grey picture, floats."""
+    if not isinstance(frame, Frame) or not isinstance(frame.image, np.ndarray):
+        what = type(frame.image if isinstance(frame, Frame) else frame).__name__
+        raise TypeError(f"expected a Frame of a NumPy array, Frame(array), found {what}")
+    image = frame.image
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise PocketmatteError(
+            f"found a frame of {image.dtype} {list(image.shape)}: expected uint8 RGB [H,W,3] "
+            "(cut_out also takes grey, RGBA and floats)"
+        )
 
 
 def _check(session: Session, spec: ModelSpec) -> None:

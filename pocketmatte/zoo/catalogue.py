@@ -5,7 +5,7 @@ from __future__ import annotations
 from pocketmatte.core import Size
 from pocketmatte.spec import InputSpec, Licences, ModelSpec, OutputSpec, StateSpec, read_spec
 from pocketmatte.zoo.cards import Card, list_cards
-from pocketmatte.zoo.fetch import fetched_folder
+from pocketmatte.zoo.fetch import fetch_command, fetchable, fetched_folder
 from pocketmatte.zoo.find import list_models
 
 
@@ -23,12 +23,13 @@ def list_all() -> list[ModelSpec]:
 
 
 def bare_spec(card: Card) -> ModelSpec:
-    """The description of an architecture that has no weights here: `pocketmatte train` makes some."""
+    """The description of an architecture that has no weights here; its summary says how to get some."""
     height, width, channels = card.input
+    fetch = f"fetch its weights with `{fetch_command(card.name)}` or " if card.name in fetchable() else ""
     return ModelSpec(
         name=card.name,
         version="no weights",
-        summary=f"{card.summary}; train it with {card.config}",
+        summary=f"{card.summary}; {fetch}train it with {card.config}",
         architecture=card.name,
         files=(),
         input=InputSpec("image", Size(height, width), mean=(0.5,) * 3, std=(0.5,) * 3),

@@ -39,6 +39,11 @@ def fetchable() -> dict[str, tuple[Item, ...]]:
     return {name: tuple(Item(**item) for item in items) for name, items in entries.items()}
 
 
+def fetch_command(name: str) -> str:
+    """What one types to fetch the weights of ``name``."""
+    return f"pocketmatte models fetch {name} --from DIR|URL"
+
+
 def cache_folder() -> Path:
     """Where fetched models are kept: ``$POCKETMATTE_MODELS``, else the user's cache folder."""
     if chosen := os.environ.get(CACHE_VARIABLE):

@@ -10,7 +10,7 @@ from pathlib import Path
 from pocketmatte.core import PocketmatteError
 from pocketmatte.spec import ModelSpec, read_spec
 from pocketmatte.zoo.cards import find_card
-from pocketmatte.zoo.fetch import fetchable, fetched_folder
+from pocketmatte.zoo.fetch import fetch_command, fetchable, fetched_folder
 
 _HERE = Path(__file__).parent
 MODEL_SUFFIXES = (".tflite", ".onnx", ".xml", ".engine", ".plan")
@@ -51,13 +51,25 @@ def find_model(model: str | Path) -> tuple[ModelSpec, str | None]:
         return _for_matting(read_spec(path)), None
     if path.suffix.lower() in MODEL_SUFFIXES:
         return _spec_beside(path)
-    if str(model) in fetchable() or find_card(str(model)):
-        get = f"`pocketmatte models fetch {model} --from DIR|URL`" if str(model) in fetchable() else "train and export"
+    if get := _how_to_get(str(model)):
         raise PocketmatteError(f"there are no weights for {model} on this computer: {get}")
     raise PocketmatteError(
         f"unknown model {str(model)!r}: expected one of {', '.join(registry)}, "
         f"another that `pocketmatte models` lists, or a {', '.join(MODEL_SUFFIXES)} file"
     )
+
+
+def _how_to_get(name: str) -> str | None:
+    """The commands that bring the weights of a known model, ``None`` for an unknown one."""
+    if name in fetchable():
+        return f"`{fetch_command(name)}` brings them"
+    if card := find_card(name):
+        runs = f"runs/{name}"
+        return (
+            f"`pocketmatte train {card.config} --out {runs}` makes some, "
+            f"`pocketmatte export {runs}/best.pt -o {name}/` a file to run"
+        )
+    return None
 
 
 def _for_matting(spec: ModelSpec) -> ModelSpec:

@@ -42,6 +42,20 @@ def test_other_kinds_are_refused():
         pocketmatte.cut_out(np.zeros((4, 4, 3), np.uint8), "x.png")
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fit": "contain"}, "fit has no effect here: it goes with look image:PATH or video:PATH"),
+        ({"look": "blur", "fit": "tile"}, "fit has no effect here"),
+        ({"look": "alpha", "foreground": "none"}, "foreground has no effect here: it goes with a look that shows"),
+    ],
+)
+def test_options_without_effect_are_refused_as_on_the_command_line(photo, options, message):
+    with pytest.raises(pocketmatte.PocketmatteError, match=message):
+        pocketmatte.cut_out(photo, **options)
+    assert not photo.with_name("photo-cutout.png").exists()
+
+
 def test_load_gives_a_pipeline_for_frames(photo):
     image = np.asarray(Image.open(photo))
     with pocketmatte.load("base") as pipeline:
@@ -51,6 +65,21 @@ def test_load_gives_a_pipeline_for_frames(photo):
     assert 0 <= matte.alpha.min() <= matte.alpha.max() <= 1
     assert matte.foreground is not None
     assert matte.foreground.shape == image.shape
+
+
+def test_frames_that_are_none_are_explained():
+    grey, floats = np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3))
+    with pocketmatte.load("nano") as pipeline:
+        for given, found in ((grey, "ndarray"), (pocketmatte.Frame([[1]]), "list")):
+            with pytest.raises(TypeError, match=rf"expected a Frame of a NumPy array, Frame\(array\), found {found}"):
+                pipeline.step(given)
+        for image, found in (
+            (grey, r"uint8 \[8, 8\]"),
+            (floats, r"float64 \[8, 8, 3\]"),
+            (np.zeros((8, 0, 3), "u1"), ""),
+        ):
+            with pytest.raises(pocketmatte.PocketmatteError, match=f"found a frame of {found}.* expected uint8 RGB"):
+                pipeline.step(pocketmatte.Frame(image))
 
 
 def test_public_names():

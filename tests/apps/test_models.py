@@ -72,6 +72,10 @@ def test_budgets_that_say_nothing(text):
         (model(measurement(30, "network")), Wanted(33, part="network"), ""),
         (model(), Wanted(33), "not measured (chain)"),
         (model(measurement(30)), Wanted(33, max_mb=1), "its smallest measured file has 1.80 MB"),
+        (model(measurement(30, size=1.003)), Wanted(33, max_mb=1), "its smallest measured file has 1.003 MB"),
+        (model(), Wanted(max_mb=1.79999), "its smallest file has 1.80 MB"),
+        (model(), Wanted(max_mb=1.7999999), "its smallest file has 1.80 MB"),
+        (model(measurement(33.04)), Wanted(33), "its fastest row needs 33.04 ms"),
         (model(measurement(30), measurement(32, size=0.9)), Wanted(33, max_mb=1), ""),
         (model(measurement(30), measurement(35, size=0.9)), Wanted(33, max_mb=1), "its fastest row needs 35.0 ms"),
         (model(), Wanted(max_mb=1), "its smallest file has 1.80 MB"),
@@ -112,6 +116,11 @@ def test_verb_answers_a_budget_and_says_why_not(monkeypatch):
     assert "9.0 ms" not in answer.stdout
     nothing = CliRunner().invoke(app, ["models", "--budget", "0.001ms", "--json"])
     assert json.loads(nothing.stdout) == []
+    assert nothing.exit_code == 1
+    assert nothing.stderr.endswith("pocketmatte: no model is known to keep to 0.001 ms (chain)\n")
+    small = CliRunner().invoke(app, ["models", "--max-mb", "0.001", "--licence", "permissive"])
+    assert (small.exit_code, small.stdout) == (1, "")
+    assert small.stderr.endswith("pocketmatte: no model is known to keep to 0.001 MB, permissive weights\n")
     assert "left out: base: " in nothing.stderr
 
 

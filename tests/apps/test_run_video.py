@@ -165,6 +165,16 @@ def test_a_folder_may_hold_photos_and_videos(cli, clip, photo, tmp_path):
     assert sorted(p.name for p in (tmp_path / "mixed-alpha").iterdir()) == ["clip.mp4", "photo.png"]
 
 
+def test_what_a_file_holds_decides_not_its_name(cli, clip, photo, tmp_path):
+    photo.rename(tmp_path / "pic.mp4")
+    clip.rename(tmp_path / "x.jpg")
+    answer = cli("run", tmp_path / "pic.mp4", tmp_path / "x.jpg", "-o", tmp_path / "out")
+    assert answer.code == 0, answer.err
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["pic.png", "x.webm"]
+    assert answer.err.count("x.jpg: aac sound does not go into .webm") == 1
+    assert "x.jpg: x.jpg:" not in answer.err
+
+
 def test_ahead_keeps_order_raises_in_place_and_stops_early():
     assert list(ahead(range(50))) == list(range(50))
 

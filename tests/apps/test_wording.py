@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+from pocketmatte import cut_out
 from pocketmatte.apps.wording import for_command_line
+from pocketmatte.core import PocketmatteError
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,20 @@ def test_other_verbs_refuse_them_too(cli, arguments, option):
     answer = cli(*arguments)
     assert answer.code == 1
     assert f"{option} has no effect here: it goes with " in answer.err
+
+
+@pytest.mark.parametrize("address", ["http://example.com/a.jpg", "rtsp://camera:554/live"])
+def test_addresses_are_told_from_files(cli, address):
+    answer = cli("run", address)
+    assert answer.code == 1
+    assert answer.err.startswith(f"pocketmatte: {address} is an address, expected a file: download it first")
+    assert f"`pocketmatte live --source {address}`" in answer.err
+    with pytest.raises(PocketmatteError, match="is an address, expected a file"):
+        cut_out(address)
+
+
+def test_a_missing_file_with_a_colon_is_no_address(cli):
+    assert "no such file or folder: a:b.jpg" in cli("run", "a:b.jpg").err
 
 
 def test_messages_name_options_not_arguments(cli, photo):

@@ -281,6 +281,23 @@ def test_pictures_and_videos_by_name() -> None:
         assert not is_video(Path(name))
 
 
+def test_first_bytes_go_before_the_name(tmp_path: Path) -> None:
+    heads = {
+        "photo.mp4": (b"\xff\xd8\xff\xe0", False),
+        "photo.mov": (b"\0\0\0\x18ftypheic", False),
+        "clip.jpg": (b"\0\0\0\x18ftypisom", True),
+        "clip.png": (b"\x1aE\xdf\xa3", True),
+        "clip.bmp": (b"RIFF\0\0\0\0AVI ", True),
+        "sound.jpg": (b"RIFF\0\0\0\0WAVE", False),
+        "stream.ts": (b"\x47\x40\x11", True),
+        "text.mp4": (b"hello", True),
+        "text.jpg": (b"hello", False),
+    }
+    for name, (head, video) in heads.items():
+        (tmp_path / name).write_bytes(head)
+        assert is_video(tmp_path / name) == video, name
+
+
 def test_a_folder_of_photos_and_videos(here: Path) -> None:
     make("in/x.jpg", "in/x.mp4", "in/clip.mov")
     assert plan("in") == {

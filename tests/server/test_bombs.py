@@ -147,7 +147,8 @@ def _bodies(portrait: bytes) -> dict[str, tuple[dict[str, Any], tuple[int, ...]]
         "no file": ({"content": b"--x--\r\n", "headers": form}, (400, 422)),
         "wrong field": ({"files": {"picture": portrait}}, (400, 422)),
         "many files": ({"files": [("image", portrait)] * 6}, (400,)),
-        "many fields": ({"content": b"a=&" * 100_000, "headers": address}, (400,)),
+        "many fields": ({"content": b"a=&" * 100_000, "headers": address}, (400, 415)),
+        "picture as address": ({"content": portrait, "headers": address}, (415,)),
         "large body": ({"content": bytes(4 * 2**20 + 1), "headers": form}, (413,)),
     }
 

@@ -43,6 +43,10 @@ def _cases(portrait: bytes) -> dict[str, tuple[dict[str, Any], int]]:
         "transparent jpeg": ({"files": {"image": portrait}, "data": {"format": "jpeg"}}, 400),
         "json": ({"json": {"image": "x"}}, 415),
         "no type": ({"content": portrait}, 415),
+        "curl's own type": (
+            {"content": portrait, "headers": {"content-type": "application/x-www-form-urlencoded"}},
+            415,
+        ),
         "broken form": ({"content": b"--y\r\n", "headers": {"content-type": form}}, 400),
         "no boundary": ({"content": b"", "headers": {"content-type": "multipart/form-data"}}, 400),
         "many fields": ({"files": [("image", portrait)], "data": {f"f{k}": "1" for k in range(40)}}, 400),
@@ -56,6 +60,13 @@ def test_bad_bodies_get_a_clear_refusal(client: httpx.Client, portrait: bytes, n
     assert answer.status_code == status, answer.text
     assert answer.json()["error"]["message"]
     assert client.get("/healthz").json()["status"] == "ok"
+
+
+def test_a_picture_sent_as_a_form_it_is_not_is_told_its_type(client: httpx.Client, portrait: bytes) -> None:
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    message = client.post("/v1/matte", content=portrait, headers=headers).json()["error"]["message"]
+    assert "send Content-Type: image/jpeg" in message
+    assert "curl -F image=@" in message
 
 
 def test_upload_without_length_is_bounded(client: httpx.Client) -> None:

@@ -49,6 +49,31 @@ def test_background_file_is_the_look(client: httpx.Client, portrait: bytes) -> N
     assert shown[alpha == 255].std() > 20
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fit": "contain"}, "fit has no effect here: it goes with a `background` file"),
+        (
+            {"look": "alpha", "foreground": "none"},
+            "foreground has no effect here: it goes with a look that shows colours",
+        ),
+        ({"look": "alpha", "preset": "sepia"}, "preset sepia changes colours, of which look alpha has none"),
+    ],
+)
+def test_options_without_effect_are_refused(client: httpx.Client, portrait: bytes, options, message: str) -> None:
+    answer = client.post("/v1/cutout", files={"image": portrait}, data=options)
+    assert answer.status_code == 400
+    assert answer.json()["error"] == {"code": "unusable", "message": message}
+
+
+def test_defaults_spelled_out_and_fit_with_a_background_are_no_mistake(client: httpx.Client, portrait: bytes) -> None:
+    spelled = client.post("/v1/cutout", files={"image": portrait}, data={"look": "alpha", "fit": "cover"})
+    assert spelled.status_code == 200
+    plate = png(np.zeros((40, 60, 3), np.uint8))
+    fitted = client.post("/v1/cutout", files={"image": portrait, "background": plate}, data={"fit": "tile"})
+    assert fitted.status_code == 200
+
+
 def test_matte_as_picture_and_as_array(client: httpx.Client, portrait: bytes) -> None:
     picture = pixels(client.post("/v1/matte", files={"image": portrait}).content)
     array = np.load(io.BytesIO(client.post("/v1/matte", files={"image": portrait}, data={"format": "npy"}).content))

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import pytest
 
+from pocketmatte.apps.fetch import fetch_models
 from pocketmatte.core import PocketmatteError
 from pocketmatte.pipeline.pipeline import load
 from pocketmatte.spec import read_spec, sha256_of
@@ -94,6 +95,15 @@ def test_from_a_folder_then_found_by_name_and_run(mirror):
     assert fetch(NAME) == folder  # everything is there: no source needed
 
 
+def test_the_verb_says_what_was_here_already(mirror, capsys):
+    fetch_models([NAME], str(mirror))
+    assert capsys.readouterr() == (f"{NAME}: {cache_folder() / NAME}\n", "")
+    fetch_models([NAME], "nowhere")
+    out, err = capsys.readouterr()
+    assert out == f"{NAME}: {cache_folder() / NAME}\n"
+    assert err == f"{NAME}: already here, every file as registered; nothing was fetched from nowhere\n"
+
+
 def test_from_a_flat_folder_and_from_the_mirror_variable(mirror, monkeypatch):
     monkeypatch.setenv(MIRROR_VARIABLE, str(mirror / NAME))
     assert (fetch(NAME) / "spec.json").is_file()
@@ -166,3 +176,14 @@ def test_bare_architectures_are_listed_without_weights():
     assert video.states[0].shape == (1, 256, 256, 1)
     assert (video.files, video.parameters > 2e6) == ((), True)
     assert find_card("no-such-net") is None
+
+
+def test_weights_that_are_missing_come_with_the_command_that_brings_them(mirror):
+    """Where they can be fetched, that; else the commands that train and export."""
+    with pytest.raises(PocketmatteError) as caught:
+        find_model("mobile-unet-deconv")
+    assert "`pocketmatte train configs/mobile-unet-deconv.yaml --out runs/mobile-unet-deconv`" in str(caught.value)
+    assert "`pocketmatte export runs/mobile-unet-deconv/best.pt -o mobile-unet-deconv/`" in str(caught.value)
+    summary = bare_spec(find_card(NAME)).summary
+    assert f"`pocketmatte models fetch {NAME} --from DIR|URL` or train it with configs/{NAME}.yaml" in summary
+    assert "fetch" not in bare_spec(find_card("mobile-unet-deconv")).summary

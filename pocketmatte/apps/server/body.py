@@ -13,6 +13,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from pocketmatte.apps.server.errors import RefusedError
 from pocketmatte.apps.server.settings import ServerSettings
+from pocketmatte.io.image_formats import HEAD, sniff
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Body:
 
 
 _FIELDS = 32  # most fields of a form
+_MULTIPART, _ADDRESS = "multipart/form-data", "application/x-www-form-urlencoded"
 
 
 class _InMemory(MultiPartParser):
@@ -52,10 +54,9 @@ async def read_body(request: Request, settings: ServerSettings, raw: bool = True
     Raises :class:`RefusedError`: 408 too slow, 413 too large, 415 another type, 400 not the form it claims to be.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    form = kind in ("multipart/form-data", "application/x-www-form-urlencoded")
+    form = kind == _MULTIPART or (kind == _ADDRESS and not raw)  # the latter only holds base64
     if not form and not (raw and (kind.startswith("image/") or kind == "application/octet-stream")):
-        wanted = "multipart/form-data" + (", image/* or application/octet-stream" if raw else "")
-        raise RefusedError(415, "wrong_type", f"found content type {kind or 'none'}: expected {wanted}")
+        raise _wrong_type(kind, raw)
     try:
         async with asyncio.timeout(settings.read_timeout):
             data = await _bytes(request, settings.max_bytes)
@@ -63,7 +64,16 @@ async def read_body(request: Request, settings: ServerSettings, raw: bool = True
         raise RefusedError(408, "too_slow", f"the request did not arrive within {settings.read_timeout:g} s") from error
     if not form:
         return Body(raw=data)
+    if kind == _ADDRESS and sniff(data[:HEAD]):
+        raise _wrong_type(kind, raw)
     return await _form(request, data, kind, settings)
+
+
+def _wrong_type(kind: str, raw: bool) -> RefusedError:
+    wanted = f"expected {_MULTIPART}, as curl -F sends it"
+    if raw:
+        wanted = "send Content-Type: image/jpeg (or what the picture is), or a form (curl -F image=@photo.jpg)"
+    return RefusedError(415, "wrong_type", f"found content type {kind or 'none'}: {wanted}")
 
 
 async def _bytes(request: Request, most: int) -> bytes:
@@ -84,7 +94,7 @@ async def _form(request: Request, data: bytes, kind: str, settings: ServerSettin
         yield data
 
     try:
-        if kind == "multipart/form-data":
+        if kind == _MULTIPART:
             parser = _InMemory(
                 request.headers,
                 stream(),

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from pocketmatte.apps.jobs import NOBODY, CutOut, cut_image, somebody
+from pocketmatte.apps.jobs import NOBODY, CutOut, Settings, cut_image, somebody
 from pocketmatte.apps.server.engine import Models
 from pocketmatte.apps.server.errors import RefusedError
 from pocketmatte.core import PocketmatteError
@@ -62,7 +62,7 @@ class CutoutRequest(MatteOptions):
         "`background` file, which then is the look.",
     )
     blend: str = Field("alpha", max_length=200, description="Blend filter, with options as NAME:KEY=VALUE,...")
-    fit: Fit = Field("cover", description="How the background fills the frame.")
+    fit: Fit = Field("cover", description="How the `background` file fills the frame.")
     preset: str = Field("none", max_length=200, description="Finish: none, sepia, curve, kuwahara.")
     foreground: Foreground = Field("fast", description="How the person's own colours are estimated at soft edges.")
     format: Literal["png", "webp", "jpeg", "tiff"] = Field("png", description="Type of the answer; JPEG is opaque.")
@@ -96,20 +96,22 @@ def cut(models: Models, data: bytes, background: bytes | None, request: CutoutRe
         raise RefusedError(
             400, "unusable", "JPEG cannot hold transparency: use format png, webp or tiff, or another look"
         )
-    blend = parse_blend(request.blend)
-    if not blend.plain and not look.has_background:
-        raise RefusedError(
-            400, "unusable", f"blend {blend.name} needs a look with a background; found look {look.kind}"
-        )
+    settings = Settings(
+        look,
+        foreground=request.foreground,
+        blend=parse_blend(request.blend),
+        fit=request.fit,
+        preset=parse_preset(request.preset),
+    )
+    settings.check_used("a `background` file")
     clock = _Clock()
     picture = decode(data, "image", max_pixels)
     backdrop = None
     if background is not None:
         backdrop = PictureBackdrop(decode(background, "background", max_pixels).image, request.fit)
     clock.lap("decode")
-    preset = parse_preset(request.preset)
-    harmonizer = models.harmonizer() if blend.needs_harmonizer else None
-    renderer = Renderer(look, backdrop, blend=blend, preset=preset, harmonizer=harmonizer)
+    harmonizer = models.harmonizer() if settings.blend.needs_harmonizer else None
+    renderer = Renderer(look, backdrop, blend=settings.blend, preset=settings.preset, harmonizer=harmonizer)
     foreground = request.foreground if look.needs_foreground else "none"
     pipeline = models.pipeline(request.refine, foreground, request.clean, request.subject)
     cut = cut_image(picture, pipeline, renderer)

@@ -282,6 +282,7 @@ def _(use: Use) -> None:
 
 @control("harmonise", "key H")
 def _(use: Use) -> None:
+    use.page.click("#backdrops button[aria-label=Dusk]")  # the plain green hardly changes the person
     plain = colour(use.page, CHEST)
     for press in (lambda: use.page.click("#harmonise"), lambda: use.page.keyboard.press("h")):
         with use.page.expect_download() as saved:

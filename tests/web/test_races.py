@@ -113,9 +113,11 @@ def test_two_snapshots_of_one_frame_and_none_of_a_camera_that_ended(open_app: Ca
 def test_snapshot_while_the_network_fails(open_app: Callable[..., Page]) -> None:
     page = open_app("?renderer=2d")
     start_camera(page)
-    page.evaluate("void (app.engine.ask = () => Promise.reject(new Error('no network')))")
-    page.click("#snapshot")
-    page.wait_for_function("document.getElementById('status').textContent === 'no network'")
+    page.evaluate(
+        "() => { app.engine.ask = () => Promise.reject(new Error('no network'));"
+        " return app.attempt(() => app.snapshot()); }"
+    )
+    assert page.inner_text("#status") == "no network"
     assert not page.evaluate("app.loop.running")
 
 

@@ -97,5 +97,6 @@ def test_state_as_in_python(open_app: Callable[..., Page], model: ModelSpec) -> 
         )
     # The state is the network's own matte; what is shown is cleaned.
     cleaned = [clean_matte(alpha, "unsure") for alpha in wanted]
+    assert max(np.abs(clean - alpha).max() for clean, alpha in zip(cleaned, wanted, strict=True)) > 20 / 255
     for index, (alpha, matte) in enumerate(zip(cleaned, found, strict=True)):
         assert np.abs(alpha - np.array(matte, np.float32).reshape(alpha.shape)).max() <= 2 / 255, index

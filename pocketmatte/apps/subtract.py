@@ -29,6 +29,7 @@ from pocketmatte.io.paths import Job
 from pocketmatte.io.video_sink import VideoSink
 from pocketmatte.io.video_source import VideoSource
 from pocketmatte.ops.foreground import estimate_foreground_ml
+from pocketmatte.pipeline.pipeline import Pipeline
 from pocketmatte.pipeline.threads import ahead
 
 Method = Literal["difference", "hybrid", "mog2", "knn", "grabcut", "original"]
@@ -76,14 +77,15 @@ def subtract(wishes: Wishes, settings: Settings, tuning: Tuning) -> int:
             check_output(output, wishes.force, False)
     renderer = open_renderer(settings)
     source = VideoSource(path) if is_file else open_source(wishes.source)
+    teacher = _Teacher(wishes, settings, tuning)
     try:
         frames = iter(source)
-        teacher = _Teacher(wishes, settings, tuning)
         masker = teacher.masker(frames, source.size)
         if is_file:
             source.close()
             source = VideoSource(path)
             frames = iter(source)
+            teacher.restart()
         if wishes.show_plate is not None:
             _show(teacher.plate(), wishes)
         make_folder(target.parent)
@@ -133,6 +135,7 @@ def subtract(wishes: Wishes, settings: Settings, tuning: Tuning) -> int:
         return 130
     finally:
         source.close()
+        teacher.close()
 
 
 class _Teacher:
@@ -142,6 +145,7 @@ class _Teacher:
         self._wishes, self._settings, self._tuning = wishes, settings, tuning
         self._plate: Plate | None = None
         self._hybrid: Hybrid | None = None
+        self._pipeline: Pipeline | None = None
 
     def masker(self, frames: Iterator[Frame], size: Size) -> Masker:
         """What gives a frame's alpha, once the scene is learned from ``frames``."""
@@ -169,6 +173,16 @@ class _Teacher:
             return self._hybrid.plate()
         return None if self._plate is None else np.clip(self._plate.color + 0.5, 0, 255).astype(np.uint8)
 
+    def restart(self) -> None:
+        """The next frame is the first of the file again: only the scene is remembered."""
+        if self._pipeline is not None:
+            self._pipeline.reset()
+
+    def close(self) -> None:
+        """Free the network, where the method has one."""
+        if self._pipeline is not None:
+            self._pipeline.close()
+
     def _learn(self, images: Iterator[UInt8Image], size: Size) -> Plate:
         if self._wishes.plate is None:
             self._plate = learn_plate(images, self._wishes.learn, self._wishes.statistic)
@@ -184,12 +198,13 @@ class _Teacher:
 
     def _with_network(self, images: Iterator[UInt8Image], size: Size) -> Masker:
         """The network's mask mended by the scene, which it goes on learning while people are there."""
-        pipeline = open_pipeline(self._settings)
+        self._pipeline = pipeline = open_pipeline(self._settings)
         given = self._learn(images, size) if self._wishes.plate is not None else None
         self._hybrid = pipeline.plate = Hybrid(given)
         if given is None:
             for image in islice(images, self._wishes.learn):
                 pipeline.look(Frame(image))
+            self._hybrid.settle()
         return lambda frame: pipeline.finish(frame, pipeline.look(frame)).alpha
 
 

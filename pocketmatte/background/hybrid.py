@@ -36,13 +36,16 @@ class Hybrid:
 
     def __init__(self, plate: Plate | None = None) -> None:
         self._given = plate
+        self._settled: tuple[Array | None, Array | None, Array | None] = (None, None, None)
         self.reset()
 
     def reset(self) -> None:
-        """Forget the scene, but for a plate that was given."""
-        self._color: Array | None = None
-        self._noise: Array | None = None
-        self._known: Array | None = None
+        """Forget the scene, but for a plate that was given and what was there at :meth:`settle`."""
+        self._color, self._noise, self._known = self._settled
+
+    def settle(self) -> None:
+        """What is known of the scene by now is sure: a cut does not take it away."""
+        self._settled = self._color, self._noise, self._known  # replaced by every step, never changed in place
 
     @property
     def known(self) -> float:

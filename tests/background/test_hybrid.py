@@ -28,6 +28,19 @@ def test_learns_the_scene_while_the_person_moves() -> None:
     assert hybrid.known == 0
 
 
+def test_what_is_settled_stays() -> None:
+    hybrid = Hybrid()
+    _walk(hybrid, lambda a: a)
+    known, plate = hybrid.known, hybrid.plate()
+    hybrid.settle()
+    for k in range(20):
+        hybrid.step(np.zeros(room().shape[:2], np.float32), with_noise(room() // 2, k))
+    assert not np.array_equal(hybrid.plate(), plate)
+    hybrid.reset()
+    assert hybrid.known == known
+    assert np.array_equal(hybrid.plate(), plate)
+
+
 def test_leak_into_the_known_scene_is_taken_back() -> None:
     hybrid = Hybrid(plate_from_picture(room()))
     frame, truth = person()

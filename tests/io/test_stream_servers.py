@@ -11,11 +11,13 @@ import time
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pocketmatte.core import PocketmatteError
 from pocketmatte.io.live import SinkRequest, open_sink, open_source
 from pocketmatte.io.stream_source import StreamSource
+from pocketmatte.io.video_source import VideoSource
 from tests.io.stream_servers import free_port, nginx, probe, rtsp, wait_for
 from tests.io.video_clips import SIZE, flash, moving, write_clip
 
@@ -117,6 +119,58 @@ def test_gstreamer_records_what_is_published_over_rtsp(clip, tmp_path):
     found = probe(tmp_path / "recorded-0.mkv")
     assert (found["video"], found["size"], found["audio"]) == ("h264", "128x96", "aac")
     assert int(found["video packets"]) >= 50
+
+
+def several(sources: list[Path], sinks: list[str], layout: str) -> dict:
+    """The figures of ``pocketmatte live`` with several sources."""
+    command = [sys.executable, "-m", "pocketmatte", "live", "--layout", layout, "--look", "blur:0", "--threads", "1"]
+    command += [word for source in sources for word in ("--source", str(source))]
+    command += [word for sink in sinks for word in ("--sink", sink)]
+    mode = ["--mode", "exact", "--json"]
+    done = subprocess.run([*command, *mode], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def means(path: Path, columns: slice) -> list[float]:
+    with VideoSource(path) as source:
+        return [float(frame.image[:, columns].mean()) for frame in source]
+
+
+@pytest.fixture
+def bright(tmp_path) -> Path:
+    path = tmp_path / "bright.mp4"
+    write_clip(path, range(30), 2 / RATE, lambda n: np.full((*SIZE, 3), 130, np.uint8), rate=RATE / 2, audio="aac")
+    return path
+
+
+def test_several_sources_side_by_side_are_published_over_rtsp(clip, bright, tmp_path):
+    with rtsp(tmp_path) as server:
+        figures = several([clip, bright], [f"rtsp://127.0.0.1:{server.port}/record"], "tile")
+        time.sleep(0.5)
+    assert (figures["frames"], figures["sources"]) == (60, [60, 30])
+    (stream,) = figures["streams"]
+    assert stream["sent"] + stream["dropped"] == 60
+    found = probe(tmp_path / "recorded-0.mkv")
+    assert (found["video"], found["size"], found["audio"]) == ("h264", "256x96", "aac")
+    left, right = (means(tmp_path / "recorded-0.mkv", columns) for columns in (slice(8, 120), slice(136, 248)))
+    assert len(left) == len(right) >= 40
+    assert sum(mean < 60 for mean in left) > sum(mean > 200 for mean in left) > 0  # it flashes
+    assert all(abs(mean - 130) < 12 for mean in right[:-4])
+
+
+def test_several_sources_are_published_over_rtsp_each_to_its_own(clip, bright, tmp_path):
+    with rtsp(tmp_path) as server:
+        address = f"rtsp://127.0.0.1:{server.port}/record"
+        figures = several([clip, bright], [address, address], "separate")
+        time.sleep(0.5)
+    assert figures["sources"] == [60, 30]
+    assert [stream["sent"] + stream["dropped"] for stream in figures["streams"]] == [60, 30]
+    flashing, even = (means(tmp_path / f"recorded-{number}.mkv", slice(8, 120)) for number in range(2))
+    assert sum(mean < 60 for mean in flashing) > sum(mean > 200 for mean in flashing) > 0
+    assert all(abs(mean - 130) < 12 for mean in even)
+    assert len(flashing) >= 40
+    assert len(even) >= 20
 
 
 def test_ffprobe_takes_what_is_published_over_rtsp(clip):

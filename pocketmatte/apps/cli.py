@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import warnings
 from typing import Annotated
@@ -43,7 +42,6 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 def main() -> None:
     """Entry point: user errors become one line on stderr and exit code 1, wrong usage exit code 2."""
     warnings.filterwarnings("ignore", module="PIL")  # remarks on odd files; what matters is said as a note
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever stops it politely gets what Ctrl-C gives
     try:
         app()
     except BrokenPipeError:

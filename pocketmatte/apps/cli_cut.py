@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -89,6 +90,7 @@ def run(
     from pocketmatte.effects.presets import parse_preset
 
     refuse_addresses(inputs)
+    _end_politely()
     wanted = parse_look(look)
     _check_look(context, wanted)
     settings = Settings(
@@ -165,6 +167,7 @@ def live(
     from pocketmatte.effects.looks import parse_look
     from pocketmatte.io.live import SINKS, scheme_of
 
+    _end_politely()
     wanted = parse_look(look)
     _check_look(context, wanted, *(["fit"] if background else []))
     settings = Settings(
@@ -254,6 +257,7 @@ def subtract(
     from pocketmatte.effects.looks import parse_look
     from pocketmatte.effects.presets import parse_preset
 
+    _end_politely()
     wanted = parse_look(look)
     _check_look(context, wanted)
     _check_method(context, method, plate is not None)
@@ -271,6 +275,11 @@ def subtract(
     )
     wishes = Wishes(source, output, method, learn, statistic, plate, faces, frames, show_plate, layout, force, json)
     raise typer.Exit(subtract_scene(wishes, settings, Tuning(threshold, gap, adapt, only_largest, shadows)))
+
+
+def _end_politely() -> None:
+    """Let SIGTERM do what Ctrl-C does: complete what can be completed, leave nothing half-written."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _check_look(context: typer.Context, look: Look, *exempt: str) -> None:

@@ -22,7 +22,7 @@ from pocketmatte.background.original import OriginalSubtractor
 from pocketmatte.background.plate import Plate, Statistic, learn_plate, plate_from_picture
 from pocketmatte.background.regions import Face
 from pocketmatte.core import Alpha, Frame, Matte, PocketmatteError, Size, UInt8Image
-from pocketmatte.io.image_formats import is_image
+from pocketmatte.io.image_formats import is_image, is_video
 from pocketmatte.io.images import check_output, read_image, write_image
 from pocketmatte.io.live import FILE, SOURCES, open_source, path_of, scheme_of
 from pocketmatte.io.paths import Job
@@ -66,7 +66,7 @@ def subtract(wishes: Wishes, settings: Settings, tuning: Tuning) -> int:
     """
     is_file = scheme_of(wishes.source, SOURCES) == FILE
     path = Path(wishes.source.removeprefix("file:"))
-    if is_file and is_image(path):
+    if is_file and is_image(path) and not is_video(path):
         raise PocketmatteError(f"{path} is a still picture: expected a video of a scene that is empty at first")
     job = Job(path if is_file else Path("camera"), wishes.output)
     target = video_destination(job, settings.look, wishes.layout, wishes.output).destination
@@ -82,6 +82,11 @@ def subtract(wishes: Wishes, settings: Settings, tuning: Tuning) -> int:
         frames = iter(source)
         masker = teacher.masker(frames, source.size)
         if is_file:
+            if wishes.plate is None and wishes.method != "hybrid" and next(frames, None) is None:
+                raise PocketmatteError(
+                    f"{path} ends within the {wishes.learn} frames that are to show the empty scene: lower --learn, "
+                    "or see --plate and --method hybrid"
+                )
             source.close()
             source = VideoSource(path)
             frames = iter(source)
@@ -117,7 +122,8 @@ def subtract(wishes: Wishes, settings: Settings, tuning: Tuning) -> int:
                     raise
             if not written:
                 raise PocketmatteError(f"{wishes.source} ended while the empty scene was learned: lower --learn")
-        notes = [*source.notes, *sink.notes]
+        name = path.name  # printed before every note
+        notes = [note.removeprefix(f"{name}: ") for note in (*source.notes, *sink.notes)]
         if most < _NOBODY:
             notes.append(
                 "nothing differs from the scene: was it empty when it was learned? See --plate, --method hybrid"

@@ -150,7 +150,8 @@ def test_what_cannot_be_is_said_in_a_line(cli, clip, tmp_path, arguments, messag
     assert not (tmp_path / "out.mp4").exists()
 
 
-def test_ctrl_c_keeps_what_was_recorded(clip, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_keeps_what_was_recorded(clip, tmp_path, number):
     long = tmp_path / "long.mp4"
     picture = np.random.default_rng(1).integers(0, 255, (96, 128, 3), np.uint8)  # noise: the file grows at once
     write_clip(long, range(600), Fraction(1, 10), lambda n: np.roll(picture, n, 1), rate=Fraction(10))
@@ -168,7 +169,7 @@ def test_ctrl_c_keeps_what_was_recorded(clip, tmp_path):
             if hidden and hidden[0].stat().st_size > 4000:
                 break
             time.sleep(0.1)
-        program.send_signal(signal.SIGINT)
+        program.send_signal(number)
         _, said = program.communicate(timeout=60)
     finally:
         program.kill()

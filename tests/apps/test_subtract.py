@@ -53,6 +53,13 @@ def frames_of(path: Path) -> list[Frame]:
         return list(source)
 
 
+def test_a_clip_that_is_all_empty_scene_is_refused(cli, clip: Path, tmp_path: Path) -> None:
+    answer = cli("subtract", "--source", clip, "-o", tmp_path / "out.mp4", "--learn", EMPTY + WITH)
+    assert answer.code == 1
+    assert f"ends within the {EMPTY + WITH} frames that are to show the empty scene" in answer.err
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("method", ["difference", "mog2", "knn", "grabcut", "original", "hybrid"])
 def test_every_frame_comes_out_with_the_person_alone(clip: Path, tmp_path: Path, method: str) -> None:
     out = tmp_path / "out.mp4"
@@ -128,7 +135,7 @@ def test_a_scene_that_was_not_empty_is_noticed(clip: Path, tmp_path: Path) -> No
     with VideoSink(still, Size(HEIGHT, WIDTH), rate=Fraction(25)) as sink:
         for k in range(12):
             sink.write(with_noise(person()[0], k), Fraction(k, 25))
-    arguments = ["subtract", "--source", str(still), "-o", str(tmp_path / "a.mp4"), "--learn", "12"]
+    arguments = ["subtract", "--source", str(still), "-o", str(tmp_path / "a.mp4"), "--learn", "6"]
     assert "was it empty" in CliRunner().invoke(app, arguments).stderr
     picture = tmp_path / "photo.png"
     write_image(picture, room())

@@ -175,8 +175,8 @@ class _Teacher:
 
     def plate(self) -> UInt8Image | None:
         """The learned scene, uint8 RGB, where the method has one."""
-        if self._hybrid is not None:
-            return self._hybrid.plate()
+        if self._hybrid is not None and (scene := self._hybrid.plate()) is not None:
+            return scene
         return None if self._plate is None else np.clip(self._plate.color + 0.5, 0, 255).astype(np.uint8)
 
     def restart(self) -> None:

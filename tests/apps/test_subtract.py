@@ -188,3 +188,12 @@ def test_an_interrupt_keeps_what_a_camera_gave_and_nothing_of_a_file(tmp_path: P
         assert not out.exists()
     else:
         assert 1 <= len(frames_of(out)) < 800
+
+
+def test_a_given_scene_is_shown_before_the_first_frame(cli, clip: Path, tmp_path: Path) -> None:
+    given = tmp_path / "given.png"
+    write_image(given, room())
+    options = ("--method", "hybrid", "--plate", given, "--show-plate", tmp_path / "shown.png", "--frames", 2)
+    answer = cli("subtract", "--source", clip, "-o", tmp_path / "out.mp4", *options)
+    assert answer.code == 0, answer.err
+    assert np.abs(read_image(tmp_path / "shown.png").image.astype(int) - room()).mean() < 2

@@ -12,7 +12,7 @@ import openvino as ov
 
 from pocketmatte.core import PocketmatteError
 from pocketmatte.runtime.base import Placement, Tensor, TensorInfo, check_inputs
-from pocketmatte.runtime.openvino_file import read_file, refusal
+from pocketmatte.runtime.openvino_file import read_file, refusal, shared_core
 
 _DEVICES = {"auto": "CPU", "cpu": "CPU", "gpu": "GPU", "npu": "NPU"}
 # Weights stored in half precision are read into a subgraph of constants, which costs nothing while frames pass.
@@ -21,7 +21,7 @@ _FREE = ("Const", "Constant", "Input", "Output", "Parameter", "Result")
 
 def open_file(path: Path, device: str, threads: int) -> OpenvinoSession:
     """See :func:`pocketmatte.runtime.base.open_session`."""
-    core = ov.Core()
+    core = shared_core()
     wanted = _DEVICES[device]
     if not any(name.split(".")[0] == wanted for name in core.available_devices):
         raise PocketmatteError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,13 @@ from pocketmatte.core import PocketmatteError
 from pocketmatte.runtime.tflite_file import IDENTIFIER, pack, unpack
 
 _OLD_CODES = 127  # operators from here on do not fit the older field of one byte, which then says 127
+
+
+@cache
+def shared_core() -> ov.Core:
+    """The one core of this process. It holds the libraries that read and run models, which must not be unloaded while
+    a model of theirs waits to be collected."""
+    return ov.Core()
 
 
 def read_file(core: ov.Core, path: Path) -> ov.Model:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
-from pocketmatte.runtime.openvino_file import read_file, refusal
+from pocketmatte.runtime.openvino_file import read_file, refusal, shared_core
 from pocketmatte.runtime.profile import OperatorTime, Profile
 
 
@@ -21,7 +21,7 @@ def profile(path: Path, threads: int, rounds: int, warm_up: int) -> Profile:
         "INFERENCE_NUM_THREADS": threads,
         "PERF_COUNT": True,
     }
-    core = ov.Core()
+    core = shared_core()
     network = read_file(core, path)
     try:
         model = core.compile_model(network, "CPU", config)

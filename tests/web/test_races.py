@@ -114,9 +114,11 @@ def test_snapshot_while_the_network_fails(open_app: Callable[..., Page]) -> None
     page = open_app("?renderer=2d")
     start_camera(page)
     page.evaluate(
-        "() => { app.engine.ask = () => Promise.reject(new Error('no network'));"
-        " return app.attempt(() => app.snapshot()); }"
+        "() => { const asked = window.asked = []; app.engine.ask ="
+        " () => new Promise((_, refuse) => asked.push(() => refuse(new Error('no network')))); }"
     )
+    page.wait_for_function("asked.length === 2")  # so the frame under way before is shown and gives no snapshot
+    page.evaluate("() => { const saved = app.attempt(() => app.snapshot()); asked.map(fail => fail()); return saved; }")
     assert page.inner_text("#status") == "no network"
     assert not page.evaluate("app.loop.running")
 

@@ -38,7 +38,8 @@ from pocketmatte.apps.live_controls import Controls
 from pocketmatte.core import Frame, Matte, PocketmatteError, Size, UInt8Image
 from pocketmatte.effects.looks import parse_look
 from pocketmatte.io.images import read_image
-from pocketmatte.io.live import SinkRequest, open_sink
+from pocketmatte.io.live import SinkRequest
+from pocketmatte.io.stream_sink import StreamSink
 from pocketmatte.io.stream_source import StreamSource
 from pocketmatte.pipeline.scheduler import Mode
 from tests.io.stream_servers import nginx
@@ -125,13 +126,13 @@ def view(address: str, answer: Connection, done: multiprocessing.synchronize.Eve
 def publish(camera: Camera, address: str, model: str, mode: Mode) -> tuple[int, dict[str, Any]]:
     """Run the camera through to the server: frames finished, and the stream's own figures."""
     if model == PLAIN:
-        sink = open_sink(address, SinkRequest(camera.size, camera.rate, camera))
+        sink = StreamSink(address, SinkRequest(camera.size, camera.rate, camera))
         finished = 0
         for frame in camera:
             sink.write(frame)
             finished += 1
         sink.close()
-        return finished, {"sent": sink.status.sent, "dropped": sink.status.dropped}  # type: ignore[attr-defined]
+        return finished, {"sent": sink.status.sent, "dropped": sink.status.dropped}
     settings = Settings(parse_look(f"image:{ASSETS / 'background.jpg'}"), model, threads=2)
     with open_pipeline(settings) as pipeline:
         show = Show(Wishes("camera:0", (address,), mode, json=True), mode, camera, [pipeline], Numbered(settings))

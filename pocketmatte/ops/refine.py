@@ -172,4 +172,4 @@ def _apply(fitted: Array, image: UInt8Image, sharpen: float, out: Alpha) -> None
         c0, c1, c2 = cv2.split(band.take(image))
         value = edge_sharpen(a0 * c0 + a1 * c1 + a2 * c2 + offset, sharpen)
         ceiling = band.take(out) * np.float32(_FREEDOM)
-        band.put_alpha(out, np.clip(value, ceiling - np.float32(_FREEDOM - 1), ceiling))
+        band.put_alpha(out, np.minimum(np.maximum(value, ceiling - np.float32(_FREEDOM - 1)), ceiling))

@@ -74,14 +74,15 @@ def clean_matte(
 
 def _fade_unsure(part: Alpha, levels: npt.NDArray[Any], low: float, high: float) -> bool:
     """Fade regions without a certain middle, what is fainter still with the best of them. Was there any?"""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(at_least(levels, _FAINT), connectivity=8)
+    # Counting afterwards is several times faster than OpenCV's statistics.
+    count, labels = cv2.connectedComponents(at_least(levels, _FAINT), connectivity=8)
     certain = np.bincount(labels[levels >= _CERTAIN], minlength=count)
-    areas = np.maximum(stats[:, cv2.CC_STAT_AREA], 1)  # a region may fill the picture and leave no background
+    areas = np.maximum(np.bincount(labels.reshape(-1), minlength=count), 1)  # a region may leave no background
     keep = np.clip((certain / areas - low) / (high - low), 0, 1).astype(np.float32)
     keep[0] = keep[1:].max(initial=0)
     if (keep == 1).all():
         return False
-    part *= keep[labels]
+    part *= np.take(keep, labels)
     return True
 
 

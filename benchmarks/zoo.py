@@ -51,9 +51,9 @@ Row = dict[str, Any]
 
 
 def export(name: str, best: Path, folder: Path) -> None:
-    """Write the weight files of one trained network; each is checked against it there."""
+    """Write the weight file of one trained network; it is checked against the network there."""
     command = [sys.executable, "-m", "pocketmatte", "export", str(best), "-o", str(folder)]
-    subprocess.run([*command, "--to", "litert,onnx", "--precision", "fp16", "--force"], check=True)
+    subprocess.run([*command, "--to", "litert", "--precision", "fp16", "--force"], check=True)
 
 
 def score(pipeline: Pipeline, data: Path) -> Row:

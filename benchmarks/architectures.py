@@ -31,7 +31,6 @@ SUMMARIES = {
     "deeplab-mnv2": "MobileNetV2 x0.5 at output stride 8, image pooling",
     "sinet": "spatial-squeeze modules, information-blocking decoder",
 }
-FORMS = (*SUMMARIES, "slim-net-256")  # what weights may be called
 
 
 def main() -> None:
@@ -49,7 +48,7 @@ def main() -> None:
     (ZOO / "architectures.json").write_text(json.dumps(cards, indent=1) + "\n")
     if options.weights:
         entries = {}
-        for name in FORMS:
+        for name in SUMMARIES:
             files = sorted(p for p in (options.weights / name).glob("*") if p.is_file() and p.suffix != ".pt")
             if files:
                 entries[name] = [{"name": p.name, "sha256": sha256_of(p), "bytes": p.stat().st_size} for p in files]

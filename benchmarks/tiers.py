@@ -25,10 +25,10 @@ ROOT = Path(__file__).parent.parent
 PEERS = ("selfie_segmentation.tflite", "selfie_segmentation_landscape.tflite")
 
 
-def commands(names: list[str], before: str, peers: Path, runs: Path | None, rounds: int) -> dict[str, list[str]]:
+def commands(names: list[str], before: str | None, peers: Path, runs: Path | None, rounds: int) -> dict[str, list[str]]:
     """Step -> arguments of ``python -m``."""
     rivals = [str(peers / file) for file in PEERS]
-    mine = list(dict.fromkeys([before, *names]))
+    mine = list(dict.fromkeys([*([before] if before else []), *names]))
     published = [f"{path}:bilinear" for path in rivals]
     cards = ["benchmarks.cards", *names, *(["--from", str(runs)] if runs else [])]
     return {
@@ -48,9 +48,7 @@ def main() -> int:
     parser.add_argument("names", nargs="+", metavar="NAME")
     parser.add_argument("--peers", type=Path, required=True)
     parser.add_argument("--runs", type=Path)
-    parser.add_argument(
-        "--before", default="weights/portrait-lite0/spec.json", help="an earlier model, a row of every comparison"
-    )
+    parser.add_argument("--before", metavar="SPEC", help="an earlier model, a row of every comparison")
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--only", help="steps to run, separated by commas")
     options = parser.parse_args()

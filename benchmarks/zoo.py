@@ -39,7 +39,6 @@ from pocketmatte.zoo.cards import list_cards
 
 ROOT = Path(__file__).parent.parent
 OUT = ROOT / "results" / "zoo.csv"
-EXTRA = ("slim-net-256",)  # trained forms of an architecture under a name of their own
 WARM_UP = 5
 SHIFT, NOISE, VIEWS, SIDE, MARGIN = 3.0, 3.0, 3, 512, 8
 COLUMNS = (
@@ -165,7 +164,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
     steps = set(options.steps.split(","))
-    known = [*(card.name for card in list_cards()), *EXTRA]
+    known = [card.name for card in list_cards()]
     names = options.names or [
         n for n in known if (options.runs / n / "best.pt").is_file() or (options.weights / n / "spec.json").is_file()
     ]

@@ -1,4 +1,4 @@
-"""Fill the tables of docs/zoo.md from ``results/zoo.csv``, ``results/zoo_originals.csv`` and the cards.
+"""Fill the tables of docs/zoo.md from the cards and the files ``zoo*.csv`` of ``results/``.
 
 Run:  python -m benchmarks.zoo_tables [--check]      (--check writes nothing and fails when the page is stale)
 """
@@ -34,8 +34,10 @@ def architectures() -> str:
 def trained() -> str:
     """What was measured of the trained ones."""
     body = []
+    int8 = {row["model"]: row for row in rows_if_any("zoo_quantization.csv") if row["precision"] == "int8"}
     for row in rows_if_any("zoo.csv"):
         void = " (void)" if row["void"] else ""
+        whole = int8.get(row["model"])
         body.append(
             [
                 f"`{row['model']}`",
@@ -46,13 +48,20 @@ def trained() -> str:
                 _number(row["jitter_mad"], "{:.1f}", 1e3),
                 f"{_number(row['ms_1'])} / {_number(row['ms_2'])}{void}",
                 _number(row["ratio_1"]),
+                _int8(whole) if whole else "-",
             ]
         )
     if not body:
         return "No network of the zoo has been trained long enough to be measured yet."
     head = ["ours", "samples seen", "fp16 file", *(f"{s}: mIoU / boundary" for s in SETS)]
     head += ["nobody there: mean alpha", "jitter x 1000", "ms, 1 / 2 threads", "ratio to the peer"]
-    return grid(head, body)
+    return grid([*head, "int8: times as fast, points lost"], body)
+
+
+def _int8(row: Row) -> str:
+    """Against fp32 in the same run, on one thread; points of mIoU."""
+    void = " (void)" if row["void"] else ""
+    return f"{float(row['speedup']):.2f}{void}, {float(row['loss_points']):.2f}"
 
 
 def originals() -> str:

@@ -82,7 +82,7 @@ def _fade_unsure(part: Alpha, levels: npt.NDArray[Any], low: float, high: float)
     keep[0] = keep[1:].max(initial=0)
     if (keep == 1).all():
         return False
-    part *= np.take(keep, labels)
+    part *= np.take(keep, np.asarray(labels, np.int32))
     return True
 
 

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 
 from pocketmatte.core import Frame, UInt8Image
+from pocketmatte.io.images import read_image
+from pocketmatte.ops.resize import resize
 from pocketmatte.pipeline.pipeline import load
 
 ASTRONAUT = Path(__file__).parents[2] / "pocketmatte" / "assets" / "astronaut.jpg"
@@ -17,9 +19,8 @@ STRIPES = np.array([[70, 112, 120], [150, 172, 160]], np.uint8)  # no colour of 
 
 def person() -> tuple[UInt8Image, np.ndarray]:
     """Colours uint8 and alpha float32 of the person, 480 rows high on a canvas of 640 columns."""
-    image = cv2.cvtColor(cv2.imread(str(ASTRONAUT)), cv2.COLOR_BGR2RGB)
     side = SIZE[0]
-    image = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+    image = resize(read_image(ASTRONAUT).image, (side, side))
     with load() as pipeline:
         matte = pipeline.step(Frame(image))
     assert matte.foreground is not None

@@ -58,11 +58,12 @@ def container_of(page: Page, wanted: str) -> str:
 
 def pixels(page: Page, points: list[tuple[int, int]]) -> list[list[int]]:
     """RGBA of the output at (x, y) points."""
-    return page.evaluate(
+    found: list[list[int]] = page.evaluate(
         "points => points.map(([x, y]) => [...document.getElementById('output').getContext('2d')"
         ".getImageData(x, y, 1, 1).data])",
         points,
     )
+    return found
 
 
 def picture(page: Page) -> np.ndarray:

@@ -25,11 +25,11 @@ def serving(files: dict[str, Path | bytes], headers: dict[str, str]) -> Iterator
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def setup(self):
+        def setup(self) -> None:
             super().setup()
             connections.append(self.connection)
 
-        def do_GET(self):
+        def do_GET(self) -> None:
             name = urlsplit(self.path).path.lstrip("/") or "index.html"
             content = files.get(name)
             body = content.read_bytes() if isinstance(content, Path) else content
@@ -43,7 +43,7 @@ def serving(files: dict[str, Path | bytes], headers: dict[str, str]) -> Iterator
             self.end_headers()
             self.wfile.write(body or b"")
 
-        def log_message(self, *_):
+        def log_message(self, *_: object) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -167,7 +167,7 @@ def temporal() -> str:
     groups: dict[tuple[str, str], list[tuple[Row, Row]]] = {}
     off = {(r["model"], r["clip"]): r for r in rows("temporal.csv") if r["temporal"] == "off"}
     for row in rows("temporal.csv"):
-        if row["temporal"] != "off":
+        if row["temporal"] == "auto":
             name = "synthetic" if row["clip"].startswith("synthetic") else row["clip"]
             groups.setdefault((row["model"], name), []).append((off[row["model"], row["clip"]], row))
 

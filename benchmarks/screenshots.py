@@ -54,7 +54,7 @@ def main() -> None:
         for name, (width, height), show in (("landscape", (1280, 720), landscape), ("portrait", (390, 844), portrait)):
             page = browser.new_page(viewport={"width": width, "height": height})
             page.set_default_timeout(PATIENCE)
-            page.goto(site)
+            page.goto(f"{site}?renderer=2d")  # a graphics card that is only emulated would be slower
             page.wait_for_function("document.getElementById('model').options.length > 0")
             show(page)
             picture = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)

@@ -54,9 +54,10 @@ def main() -> None:
         for name, (width, height), show in (("landscape", (1280, 720), landscape), ("portrait", (390, 844), portrait)):
             page = browser.new_page(viewport={"width": width, "height": height})
             page.set_default_timeout(PATIENCE)
-            page.goto(f"{site}?renderer=2d")  # a graphics card that is only emulated would be slower
+            page.goto(site)
             page.wait_for_function("document.getElementById('model').options.length > 0")
             show(page)
+            page.evaluate("document.getElementById('stats').hidden = true")  # the speed of an emulated graphics card
             picture = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
             cv2.imwrite(str(out / f"web-{name}.jpg"), np.asarray(picture), [cv2.IMWRITE_JPEG_QUALITY, 90])
             page.close()

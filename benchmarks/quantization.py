@@ -28,8 +28,7 @@ import numpy as np
 
 from pocketmatte.evaluate.mask_metrics import mean_iou, to_mask
 from pocketmatte.export.pictures import Picture, load_pictures
-from pocketmatte.export.quantize import Mode, prepare_litert, quantize_litert
-from pocketmatte.export.quantize_ranges import watch
+from pocketmatte.export.quantize import Mode, quantize_litert
 from pocketmatte.export.rewrites import rewrite_file
 from pocketmatte.export.sensitivity import layer_sensitivity, matte_difference, probing, run_litert
 from pocketmatte.pipeline.tensors import prepare
@@ -113,11 +112,8 @@ def quantise_all(plain: Path, folder: Path, samples: list[Arrays]) -> dict[str, 
     """Every precision of ``plain`` in ``folder``, fp32 first."""
     files = {"fp32": plain}
     files |= {str(mode): folder / f"{mode}.tflite" for mode in MODES}
-    prepared = folder / "prepared.tflite"
-    prepare_litert(plain, prepared)
-    seen = watch(prepared, samples)
     for mode in MODES:
-        quantize_litert(plain, files[mode], mode, statistics=seen)
+        quantize_litert(plain, files[mode], mode, samples)
     return files
 
 

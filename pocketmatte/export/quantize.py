@@ -26,6 +26,7 @@ from pocketmatte.export.quantize_ranges import (
     watch,
     weight_ranges,
 )
+from pocketmatte.export.quantize_rounding import keep_sums
 from pocketmatte.export.rewrites import rewrite_file
 
 Mode = Literal["fp16", "dynamic", "int8", "int8-io", "mixed"]
@@ -35,8 +36,8 @@ STATIC = ("int8", "int8-io", "mixed")
 # What makes a graph quantise well: plain weights, biases with one axis, no pooling that XNNPACK lacks in int8, a scale
 # for each input
 PREPARATION = ("expand-half", "flat-bias", "pool-to-convolution", "split-prior", "short-names")
-# Only for files that run on a CPU: quicker there, but more transpositions than an NPU likes
-FOR_CPU = ("split-resize",)
+# Only for files that run on a CPU: quicker there, but more transpositions and zeros than an NPU likes
+FOR_CPU = ("split-resize", "pair-pixels")
 
 
 def quantize_litert(
@@ -56,7 +57,7 @@ def quantize_litert(
     * ``int8``: weights (per channel) and activations in int8; inputs, outputs and a last sigmoid stay float, so the
       file is a drop-in for the fp32 one.
     * ``int8-io``: the same with int8 inputs and outputs, as the Edge TPU and many NPUs need it, and without the
-      rewrite of the last resize that only a CPU gains by.
+      rewrites that only a CPU gains by.
     * ``mixed``: ``int8`` with the operators in ``keep_float`` left in float. Each entry is an operator type
       (``LOGISTIC``) or the name of an operator's output tensor. The other static modes accept ``keep_float`` too.
 
@@ -78,6 +79,9 @@ def quantize_litert(
             kept = kept[0], [*kept[1], *_last_sigmoids(plain)]
         if mode in STATIC:
             seen = statistics if statistics is not None else watch(plain, samples or ())
+            model = read_model(plain)
+            keep_sums(model, {*kept[0], *kept[1]})
+            write_model(model, plain)
             calibration = to_qsvs(choose_ranges(plain, seen, ranges)) | weight_ranges(plain)
         _quantize(plain, out, mode, calibration, kept)
 

@@ -16,6 +16,7 @@ FILE_REWRITES = {
     "flat-bias": ("rewrites_flatbuffer", "flat_bias"),
     "fuse-prelu": ("rewrites_flatbuffer", "fuse_prelu"),
     "merge-pad": ("rewrites_flatbuffer", "merge_pad"),
+    "pair-pixels": ("rewrites_pairs", "pair_pixels"),
     "pool-to-convolution": ("rewrites_flatbuffer", "pool_to_convolution"),
     "remove-transposes": ("rewrites_flatbuffer", "remove_transposes"),
     "short-names": ("rewrites_flatbuffer", "short_names"),

@@ -79,7 +79,7 @@ def test_mixed_leaves_the_named_operators_in_float(plain: Path, picture: Any, tm
     model = read_model(out)
     graph = model.subgraphs[0]
     kinds = [(operator_name(model, o), type_name(graph, int(o.outputs[0]))) for o in graph.operators]
-    assert kinds[0] == ("CONV_2D", "FLOAT32")
+    assert next(kind for name, kind in kinds if name == "CONV_2D") == "FLOAT32"
     assert [kind for name, kind in kinds if name == "LOGISTIC"] == ["FLOAT32", "FLOAT32"]
     assert sum(name == "CONV_2D" and kind == "INT8" for name, kind in kinds) > 20
 
@@ -137,6 +137,51 @@ def test_transposed_convolutions_with_a_bias_become_int8(tmp_path: Path) -> None
     assert sum(t["dtype"] == np.int8 for t in tensors) > 20
     one = samples[0]["image"]
     assert np.abs(alpha(tmp_path / "q.tflite", one) - alpha(tmp_path / "plain.tflite", one)).max() < 0.05
+
+
+def test_rounded_kernels_keep_their_sums() -> None:
+    from pocketmatte.export.quantize_rounding import sum_keeping
+
+    random = np.random.default_rng(0)
+    weights = random.normal(size=(1, 5, 5, 32)).astype(np.float32)
+    weights[..., 7] = 0
+    kept = sum_keeping(weights, 3)
+    step = np.abs(weights).max((0, 1, 2)) / 127
+    assert (np.abs(kept - weights) <= 1.001 * step).all()
+    assert (np.abs(kept.sum((0, 1, 2)) - weights.sum((0, 1, 2))) <= 0.501 * step).all()
+    np.testing.assert_allclose(np.abs(kept).max((0, 1, 2)), np.abs(weights).max((0, 1, 2)), rtol=1e-6)
+    levels = np.divide(kept, step, out=np.zeros_like(kept), where=step > 0)
+    np.testing.assert_allclose(levels, np.rint(levels), atol=1e-3)
+    nearest = (np.rint(np.divide(weights, step, out=np.zeros_like(kept), where=step > 0)) * step).sum((0, 1, 2))
+    assert np.abs(nearest - weights.sum((0, 1, 2))).max() > step.max()  # what would be lost without
+    np.testing.assert_allclose(sum_keeping(kept, 3), kept, rtol=1e-6, atol=1e-9)
+
+
+def test_a_flat_region_answers_as_in_float(tmp_path: Path) -> None:
+    """Kernels that take differences of neighbours, on a picture without any."""
+    from pocketmatte.export.quantize import quantize_litert
+    from tests.export.tflite_graphs import Builder, codes, schema
+
+    b = Builder(x=(1, 64, 64, 32))
+    kernels = np.random.default_rng(3).normal(size=(1, 5, 5, 32)).astype(np.float32)
+    kernels -= kernels.mean((1, 2), keepdims=True)
+    options = schema().DepthwiseConv2DOptionsT()
+    options.padding, options.strideW, options.strideH = codes("Padding")["VALID"], 1, 1
+    options.depthMultiplier = options.dilationWFactor = options.dilationHFactor = 1
+    inputs = [0, b.constant(kernels), b.constant(np.zeros(32, np.float32))]
+    out = b.add("DEPTHWISE_CONV_2D", inputs, (1, 60, 60, 32), options)
+    b.sign(x=0)
+    plain = b.save(tmp_path / "plain.tflite", out)
+    random = np.random.default_rng(0)
+    samples = [{"x": random.random((1, 64, 64, 32), np.float32)} for _ in range(4)]
+    quantize_litert(plain, tmp_path / "q.tflite", "int8", samples)
+    flat = np.ones((1, 64, 64, 32), np.float32)
+    found = alpha(tmp_path / "q.tflite", flat)
+    assert np.abs(alpha(plain, flat)).max() < 1e-4
+    nearest = np.rint(kernels / np.abs(kernels).max((1, 2), keepdims=True) * 127).sum((0, 1, 2))
+    lost = np.abs(nearest * np.abs(kernels).max((0, 1, 2)) / 127)
+    assert lost.mean() > 0.01
+    assert np.abs(found).mean() < 0.5 * lost.mean()
 
 
 def test_wrong_use_is_explained(plain: Path, tmp_path: Path) -> None:

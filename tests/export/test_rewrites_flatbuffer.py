@@ -103,6 +103,31 @@ def test_resizing_one_channel_takes_rows_and_columns_in_turn(tmp_path: Path, cha
     assert operators(after).count("RESIZE_BILINEAR") == 1 + count
 
 
+def test_layers_of_few_channels_take_pixels_in_pairs(tmp_path: Path) -> None:
+    b = Builder(x=(1, 128, 128, 3))
+    relu6 = convolution("SAME", 2)
+    relu6.fusedActivationFunction = codes("ActivationFunctionType")["RELU6"]
+    stem = b.add("CONV_2D", [0, b.weights(8, 3, 3, 3), b.weights(8)], (1, 64, 64, 8), relu6)
+    depthwise = schema().DepthwiseConv2DOptionsT()
+    depthwise.padding, depthwise.strideW, depthwise.strideH = codes("Padding")["SAME"], 1, 1
+    depthwise.depthMultiplier = depthwise.dilationWFactor = depthwise.dilationHFactor = 1
+    mixed = b.add("DEPTHWISE_CONV_2D", [stem, b.weights(1, 3, 3, 8), b.weights(8)], (1, 64, 64, 8), depthwise)
+    small = b.add("CONV_2D", [mixed, b.weights(4, 1, 1, 8), b.weights(4)], (1, 64, 64, 4), convolution("VALID", 1))
+    wide = b.add("CONV_2D", [small, b.weights(16, 1, 1, 4), b.weights(16)], (1, 64, 64, 16), convolution("VALID", 1))
+    after = check(b.save(tmp_path / "few.tflite", wide), "pair-pixels", 3)
+    # one reshape to pairs for the picture and one for the two layers in a row, one back
+    assert operators(after) == ["RESHAPE", "CONV_2D", "RESHAPE", "CONV_2D", "CONV_2D", "RESHAPE", "CONV_2D"]
+    check(after, "pair-pixels", 0)
+
+
+@pytest.mark.parametrize(("side", "channels"), [(32, 8), (65, 8), (128, 16)])
+def test_small_odd_or_wide_maps_stay_single_pixels(tmp_path: Path, side: int, channels: int) -> None:
+    b = Builder(x=(1, side, side, 3))
+    inputs = [0, b.weights(channels, 1, 1, 3), b.weights(channels)]
+    out = b.add("CONV_2D", inputs, (1, side, side, channels), convolution("SAME", 1))
+    check(b.save(tmp_path / "single.tflite", out), "pair-pixels", 0)
+
+
 def test_the_prior_gets_a_convolution_of_its_own(tmp_path: Path) -> None:
     b = Builder(image=(1, 8, 8, 3), prior=(1, 8, 8, 1))
     options = schema().ConcatenationOptionsT()

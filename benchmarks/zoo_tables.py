@@ -12,6 +12,7 @@ from pocketmatte.zoo.cards import list_cards
 
 PAGE = ROOT / "docs" / "zoo.md"
 SETS = ("real", "street", "closeup")
+ORIGINAL = {"portrait-net": "portrait-net-video"}  # the one released PortraitNet is the video network
 
 
 def _scores(row: Row) -> list[str]:
@@ -83,7 +84,7 @@ def against() -> str:
         released.setdefault(row["model"], []).append(row)
     body = []
     for row in rows_if_any("zoo.csv"):
-        if not (theirs := released.get(row["model"])):
+        if not (theirs := released.get(ORIGINAL.get(row["model"], row["model"]))):
             continue
         cells, ahead = [], []
         for name in ("real", "street"):

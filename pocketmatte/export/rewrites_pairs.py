@@ -65,7 +65,8 @@ def _paired(model: Model, graph: Graph, operator: Operator, weights: Array) -> A
     same = taps == (1, 1) or options.padding == codes("Padding")["SAME"]
     if not same or weights.dtype != np.float32 or before[2] % 2 or after[2] % 2 or weights.shape[3] != before[3]:
         return None
-    if after[1] * after[2] < LEAST_PIXELS:
+    bias = int(operator.inputs[2]) if len(operator.inputs) > 2 else -1
+    if after[1] * after[2] < LEAST_PIXELS or (bias >= 0 and constant(model, graph, bias) is None):
         return None
     if kind == "DEPTHWISE_CONV_2D":
         fits = before[3] == after[3] <= LANES // 2 and stride == (1, 1) and taps == (3, 3)

@@ -42,6 +42,7 @@ TABLES: Tables = {
     "qat": training.qat,
     "search": training.search,
     "bench": speed.bench,
+    "sustained": speed.sustained,
     "transfer": speed.transfer,
     "transfer-method": speed.transfer_method,
     "sweep": speed.sweep,

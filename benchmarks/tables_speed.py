@@ -62,6 +62,25 @@ def bench() -> str:
     return grid([*head, "RSS MB", "file MB", "load", "date"], body)
 
 
+def sustained() -> str:
+    """Every fifth minute of runs without a pause, and the slowest minute."""
+    runs: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows("bench.csv"):
+        if row["minute"]:
+            runs.setdefault((row["file"], row["commit"], row["part"], row["frame"], row["threads"]), []).append(row)
+    body = []
+    for (file, _, part, frame, threads), found in runs.items():
+        slowest = max(found, key=lambda row: float(row["p50_ms"]))
+        shown = [row for row in found if int(row["minute"]) == 1 or int(row["minute"]) % 5 == 0]
+        for row in [*shown, slowest]:
+            which = row["minute"] + (" (slowest)" if row is slowest else "")
+            times = [f"{float(row['p50_ms']):.1f}" + (" (void)" if row["void"] else ""), f"{float(row['p95_ms']):.1f}"]
+            cells = [f"`{file}`, {part} {frame}, {threads} thread", which, *times, f"{float(row['spread']):.0%}"]
+            body.append([*cells, row["ratio"], f"{float(row['rss_mb']):.0f}" if row["rss_mb"] else "-", row["load"]])
+    head = ["file", "minute", "median ms", "p95 ms", "spread", "ratio to minute 1", "RSS MB", "load"]
+    return grid(head, body) if body else "Not measured yet."
+
+
 def live() -> str:
     """Stages of one live frame on one core."""
     body = []

@@ -107,7 +107,7 @@ from gi.repository import Gst
 Gst.init(None)
 made = Gst.parse_launch(sys.stdin.read())
 mux = made.get_by_name("mux")
-print(sorted(pad.get_name() for pad in mux.sinkpads), len(list(made.iterate_elements())))
+print(sorted(pad.get_name() for pad in mux.sinkpads), made.numchildren)
 """
 
 

@@ -2,7 +2,8 @@
 
 XNNPACK's integer convolutions compute 16 output channels at a time and read input channels by eights: a layer of 3 or 8
 channels wastes most of that. In memory a row of pixels and a row of pairs are the same bytes, so only the weights have
-to change: each output of a pair takes its own pixels and zeros for the rest.
+to change: each output of a pair takes its own pixels and zeros for the rest. Chosen by measurement
+on x86-64; untested on Arm.
 """
 
 from __future__ import annotations

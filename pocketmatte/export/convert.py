@@ -31,6 +31,8 @@ MIXING = 16  # pictures on which layers are tried in float
 # What --rewrite adds: known cures of what delegates refuse (see pocketmatte.export.residency).
 NETWORK_REWRITES = ("true-dilation", "prelu-to-relu", "head-before-resize")
 FILE_REWRITES = ("merge-pad", "remove-transposes", "pool-to-convolution", "split-prior")
+# What every .tflite gets: the same answers in fewer passes over memory, of operators that every delegate has
+ALWAYS = ("merge-affine", "prelu-to-max", "short-names")
 Sample = dict[str, npt.NDArray[np.float32]]
 
 
@@ -96,7 +98,7 @@ class Workshop:
         path, request = self.folder / ".plain.tflite", self.request
         network = rewritten(self.network) if request.rewrite else self.network
         to_litert(network, self.size, path, batch=request.batch, variant=request.variant)
-        rewrite_file(path, path, [*(FILE_REWRITES if request.rewrite else ()), "short-names"])
+        rewrite_file(path, path, [*(FILE_REWRITES if request.rewrite else ()), *ALWAYS])
         return path
 
     @cached_property

@@ -14,10 +14,12 @@ from pocketmatte.export.flatbuffer import read_model, write_model
 FILE_REWRITES = {
     "expand-half": ("rewrites_flatbuffer", "expand_half"),
     "flat-bias": ("rewrites_flatbuffer", "flat_bias"),
-    "fuse-prelu": ("rewrites_flatbuffer", "fuse_prelu"),
+    "fuse-prelu": ("rewrites_elementwise", "fuse_prelu"),
+    "merge-affine": ("rewrites_elementwise", "merge_affine"),
     "merge-pad": ("rewrites_flatbuffer", "merge_pad"),
     "pair-pixels": ("rewrites_pairs", "pair_pixels"),
     "pool-to-convolution": ("rewrites_flatbuffer", "pool_to_convolution"),
+    "prelu-to-max": ("rewrites_elementwise", "prelu_to_max"),
     "remove-transposes": ("rewrites_flatbuffer", "remove_transposes"),
     "short-names": ("rewrites_flatbuffer", "short_names"),
     "split-resize": ("rewrites_resize", "split_resize"),

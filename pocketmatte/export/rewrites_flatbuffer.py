@@ -64,68 +64,6 @@ def flat_bias(model: Model) -> int:
     return _swept(model, done)
 
 
-def fuse_prelu(model: Model) -> int:
-    """``relu(x) - a * relu(-x)`` in four operators, as litert-torch writes a PReLU -> one PRELU."""
-    done = 0
-    for graph in model.subgraphs:
-        for last in list(graph.operators):
-            found = _prelu(model, graph, last)
-            if found is None:
-                continue
-            source, slope, inner = found
-            index = add_constant(model, graph, f"{tensor_name(graph, last.outputs[0])};slope", slope)
-            new = make_operator(model, "PRELU", [source, index], [int(last.outputs[0])])
-            graph.operators[graph.operators.index(last)] = new
-            for operator in inner:
-                if not any(readers(graph, i) for i in operator.outputs):
-                    graph.operators.remove(operator)
-            done += 1
-    return _swept(model, done)
-
-
-def _prelu(model: Model, graph: Graph, last: Operator) -> tuple[int, Array, list[Operator]] | None:
-    """Match ``SUB(RELU(x), MUL(a, RELU(MUL(x, -1))))``, factors in any order: x, the slope [1,1,C], inner operators."""
-    if operator_name(model, last) != "SUB" or _activation(last):
-        return None
-    positive, scaled = (writer(graph, i) for i in last.inputs)
-    if positive is None or scaled is None or operator_name(model, positive) != "RELU":
-        return None
-    product = _times_constant(model, graph, scaled)
-    negative = writer(graph, product[0]) if product else None
-    if product is None or negative is None or operator_name(model, negative) != "RELU":
-        return None
-    minus = writer(graph, int(negative.inputs[0]))
-    source = int(positive.inputs[0])
-    if minus is None or not _negates(model, graph, minus, source):
-        return None
-    channels = shape_of(graph, source)[-1]
-    slope = product[1]
-    if slope.size not in (1, channels) or (slope.ndim and slope.shape[-1] != slope.size):
-        return None
-    whole = np.broadcast_to(slope.reshape(-1), (channels,)).astype(np.float32).reshape(1, 1, channels)
-    # last first, so that each has lost its readers when its turn comes
-    return source, whole, [scaled, negative, minus, positive]
-
-
-def _negates(model: Model, graph: Graph, operator: Operator, source: int) -> bool:
-    if operator_name(model, operator) == "NEG":
-        return int(operator.inputs[0]) == source
-    product = _times_constant(model, graph, operator)
-    return product is not None and product[0] == source and bool((product[1] == -1).all())
-
-
-def _times_constant(model: Model, graph: Graph, operator: Operator) -> tuple[int, Array] | None:
-    """``MUL`` of a computed tensor and a constant without activation: the tensor and the values."""
-    if operator_name(model, operator) != "MUL" or _activation(operator):
-        return None
-    first, second = (int(i) for i in operator.inputs)
-    for tensor, other in ((first, second), (second, first)):
-        values = constant(model, graph, other)
-        if values is not None:
-            return tensor, values
-    return None
-
-
 def merge_pad(model: Model) -> int:
     """A zero PAD before a VALID convolution -> the convolution's own SAME padding, where both are the same."""
     done = 0
@@ -282,7 +220,8 @@ def short_names(model: Model) -> int:
     return int(shorten_names(model))
 
 
-def _activation(operator: Operator) -> int:
+def activation_of(operator: Operator) -> int:
+    """The number of the activation that an operator computes along with its own work, 0 for none."""
     return int(getattr(operator.builtinOptions, "fusedActivationFunction", 0))
 
 

@@ -49,17 +49,24 @@ class _Pairs(TorchFunctionMode):
 
 
 @torch.no_grad()
+def find_norms(network: nn.Module) -> list[tuple[nn.Conv2d | nn.ConvTranspose2d, nn.BatchNorm2d]]:
+    """Every convolution that a batch norm reads, and that norm, in the order in which the network runs them."""
+    was = network.training
+    with _Pairs(network.eval()) as pairs:
+        network(blank_input(network))
+    network.train(was)
+    return pairs.found
+
+
+@torch.no_grad()
 def fold_batch_norms(network: nn.Module) -> int:
     """Move every batch norm's gain into the convolution that feeds it; what is left of it adds a bias.
 
     The answers in evaluation mode stay the same. Returns how many were folded. The gains (now 1) no longer learn; the
     caller keeps the batch norms in evaluation mode.
     """
-    was = network.training
-    with _Pairs(network.eval()) as pairs:
-        network(blank_input(network))
-    network.train(was)
-    for conv, norm in pairs.found:
+    pairs = find_norms(network)
+    for conv, norm in pairs:
         assert norm.running_mean is not None
         assert norm.running_var is not None
         gain = norm.weight / (norm.running_var + norm.eps).sqrt()
@@ -74,4 +81,4 @@ def fold_batch_norms(network: nn.Module) -> int:
         norm.weight.requires_grad_(False)
         norm.running_mean.zero_()
         norm.running_var.fill_(1 - norm.eps)
-    return len(pairs.found)
+    return len(pairs)

@@ -44,15 +44,65 @@ def check(before: Path, rewrite: str, count: int, bound: float = 1e-5) -> Path:
     return after
 
 
-def test_four_operators_become_one_prelu(tmp_path: Path) -> None:
+def prelu(b: Builder, source: int, slopes: int, fused: bool = False) -> int:
+    """``relu(x) - a * relu(-x)``, the second ReLU ``fused`` or an operator; returns the result."""
+    shape, minus = (1, 6, 6, 4), schema().MulOptionsT()
+    minus.fusedActivationFunction = schema().ActivationFunctionType.RELU if fused else 0
+    negative = b.add("MUL", [source, b.constant(np.float32([-1]))], shape, minus)
+    if not fused:
+        negative = b.add("RELU", [negative], shape)
+    scaled = b.add("MUL", [negative, slopes], shape, schema().MulOptionsT())
+    return b.add("SUB", [b.add("RELU", [source], shape), scaled], shape, schema().SubOptionsT())
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_the_operators_of_a_prelu_become_one(tmp_path: Path, fused: bool) -> None:
     b = Builder(x=(1, 6, 6, 4))
-    shape = (1, 6, 6, 4)
-    minus = b.add("MUL", [0, b.constant(np.float32([-1]))], shape, schema().MulOptionsT())
-    negative = b.add("RELU", [minus], shape)
-    scaled = b.add("MUL", [negative, b.weights(1, 1, 1, 4)], shape, schema().MulOptionsT())
-    out = b.add("SUB", [b.add("RELU", [0], shape), scaled], shape, schema().SubOptionsT())
+    out = prelu(b, 0, b.weights(1, 1, 1, 4), fused)
     after = check(b.save(tmp_path / "prelu.tflite", out), "fuse-prelu", 1)
     assert operators(after) == ["PRELU"]
+
+
+@pytest.mark.parametrize("form", ["prelu", "separate", "fused"])
+def test_a_prelu_becomes_a_maximum(tmp_path: Path, form: str) -> None:
+    b = Builder(x=(1, 6, 6, 4))
+    slopes = np.float32([-0.3, 0.0, 0.25, 1.0])
+    if form == "prelu":
+        out = b.add("PRELU", [0, b.constant(slopes.reshape(1, 1, 4))], (1, 6, 6, 4))
+    else:
+        out = prelu(b, 0, b.constant(slopes.reshape(1, 1, 1, 4)), form == "fused")
+    after = check(b.save(tmp_path / "prelu.tflite", out), "prelu-to-max", 1, bound=0.0)
+    assert operators(after) == ["MUL", "MAXIMUM"]
+
+
+def test_a_slope_above_one_is_no_maximum(tmp_path: Path) -> None:
+    b = Builder(x=(1, 6, 6, 4))
+    out = prelu(b, 0, b.constant(np.float32([0.1, 0.2, 1.5, 0.3]).reshape(1, 1, 1, 4)))
+    check(b.save(tmp_path / "prelu.tflite", out), "prelu-to-max", 0)
+
+
+def affine(b: Builder, source: int, *steps: str, relu: bool = False) -> int:
+    """Operators with a constant per channel each, the last with a ReLU; returns the result."""
+    for number, kind in enumerate(steps):
+        options = getattr(schema(), f"{kind.title()}OptionsT")()
+        options.fusedActivationFunction = int(relu and number == len(steps) - 1)
+        source = b.add(kind, [source, b.weights(1, 1, 1, 4)], (1, 6, 6, 4), options)
+    return source
+
+
+def test_a_batch_norm_in_four_operators_becomes_two(tmp_path: Path) -> None:
+    b = Builder(x=(1, 6, 6, 4))
+    out = affine(b, 0, "SUB", "MUL", "MUL", "ADD", relu=True)
+    after = check(b.save(tmp_path / "norm.tflite", out), "merge-affine", 1)
+    assert operators(after) == ["MUL", "ADD"]
+
+
+def test_only_runs_that_nobody_else_reads_and_that_are_too_long_are_merged(tmp_path: Path) -> None:
+    b = Builder(x=(1, 6, 6, 4))
+    tapped = affine(b, affine(b, 0, "MUL", "ADD"), "MUL", relu=True)
+    out = b.add("ADD", [tapped, affine(b, tapped, "SUB", "ADD")], (1, 6, 6, 4), schema().AddOptionsT())
+    after = check(b.save(tmp_path / "runs.tflite", out), "merge-affine", 2)
+    assert operators(after) == ["MUL", "ADD", "ADD", "ADD"]
 
 
 @pytest.mark.parametrize(

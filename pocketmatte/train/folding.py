@@ -52,7 +52,8 @@ class _Pairs(TorchFunctionMode):
 def find_norms(network: nn.Module) -> list[tuple[nn.Conv2d | nn.ConvTranspose2d, nn.BatchNorm2d]]:
     """Every convolution that a batch norm reads, and that norm, in the order in which the network runs them."""
     was = network.training
-    with _Pairs(network.eval()) as pairs:
+    pairs = _Pairs(network.eval())
+    with pairs:
         network(blank_input(network))
     network.train(was)
     return pairs.found

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.build
 # what may stand in an exported graph: every one is taken by the LiteRT GPU delegate and by XNNPACK
 LITERT_OPERATORS = {
     *("ADD", "AVERAGE_POOL_2D", "CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D", "LOGISTIC", "MAX_POOL_2D", "MEAN"),
-    *("MUL", "PAD", "RELU", "RESIZE_BILINEAR", "SLICE", "SUB", "TRANSPOSE_CONV", "ABS", "STRIDED_SLICE", "PRELU"),
+    *("MUL", "PAD", "RELU", "RESIZE_BILINEAR", "SLICE", "SUB", "TRANSPOSE_CONV", "ABS", "STRIDED_SLICE", "MAXIMUM"),
 }
 ONNX_OPERATORS = {
     *("Abs", "Add", "AveragePool", "BatchNormalization", "Clip", "Concat", "Constant", "Conv", "ConvTranspose"),
@@ -167,11 +167,16 @@ class Sample(nn.Module):
 def test_litert_agrees_and_has_only_listed_operators(tmp_path):
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+    from pocketmatte.export.convert import ALWAYS
     from pocketmatte.export.litert import to_litert
+    from pocketmatte.export.rewrites import rewrite_file
 
     torch.manual_seed(3)
     network = stir(Sample())
     to_litert(network, (SIDE, SIDE), tmp_path / "x.tflite")
+    counts = rewrite_file(tmp_path / "x.tflite", tmp_path / "x.tflite", ALWAYS)
+    assert counts["prelu-to-max"] == sum(isinstance(m, nn.PReLU) for m in network.modules())
+    assert counts["merge-affine"] == 1  # the batch norm behind the sum in the squeeze module
     inputs, alpha = answer(network)
     plain = Interpreter(
         str(tmp_path / "x.tflite"), experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES

@@ -95,6 +95,8 @@ def _prelu(model: Model, graph: Graph, last: Operator) -> _Slopes | None:
     minus: Operator | None = negative
     if operator_name(model, negative) == "RELU":
         minus = writer(graph, int(negative.inputs[0]))
+        if minus is None or activation_of(minus):
+            return None
         inner.append(minus)
     elif activation_of(negative) != schema().ActivationFunctionType.RELU:
         return None
@@ -209,8 +211,8 @@ def _merge(model: Model, graph: Graph, run: list[Operator]) -> int:
 
 def _replace(graph: Graph, old: list[Operator], new: list[Operator]) -> None:
     """Put ``new`` where the first of ``old`` is, which writes the result; the others go once nobody reads them."""
-    place = graph.operators.index(old[0])
+    place, answers = graph.operators.index(old[0]), {int(i) for i in graph.outputs}
     graph.operators[place : place + 1] = new
     for operator in old[1:]:
-        if operator in graph.operators and not any(readers(graph, int(i)) for i in operator.outputs):
+        if not any(int(i) in answers or readers(graph, int(i)) for i in operator.outputs):
             graph.operators.remove(operator)

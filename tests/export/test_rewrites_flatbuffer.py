@@ -81,6 +81,14 @@ def test_a_slope_above_one_is_no_maximum(tmp_path: Path) -> None:
     check(b.save(tmp_path / "prelu.tflite", out), "prelu-to-max", 0)
 
 
+def test_what_the_caller_reads_inside_a_prelu_stays(tmp_path: Path) -> None:
+    b = Builder(x=(1, 6, 6, 4))
+    out = prelu(b, 0, b.weights(1, 1, 1, 4))
+    positive = int(b.model.subgraphs[0].operators[-2].outputs[0])
+    after = check(b.save(tmp_path / "prelu.tflite", out, positive), "fuse-prelu", 1)
+    assert sorted(operators(after)) == ["PRELU", "RELU"]
+
+
 def affine(b: Builder, source: int, *steps: str, relu: bool = False) -> int:
     """Operators with a constant per channel each, the last with a ReLU; returns the result."""
     for number, kind in enumerate(steps):

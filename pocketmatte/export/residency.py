@@ -28,7 +28,7 @@ from pocketmatte.export.residency_targets import TARGETS, Target
 REMEDIES = {
     "TRANSPOSE": "remove-transposes",
     "PAD": "merge-pad",
-    "PRELU": "prelu-to-relu (before export)",
+    "PRELU": "prelu-to-max",
     "AVERAGE_POOL_2D": "pool-to-convolution",
 }
 FLOAT_TYPES = ("FLOAT32", "FLOAT16")

@@ -97,13 +97,21 @@ class Dependencies:
         """Multiply-adds per picture when the groups have ``widths`` (groups that are not named keep theirs)."""
         return sum(self.layer_macs(layer, widths) for layer in self.layers.values())
 
+    def weights(self, widths: Mapping[int, int]) -> int:
+        """Weights of the convolutions when the groups have ``widths``."""
+        return sum(self.layer_weights(layer, widths) for layer in self.layers.values())
+
     def layer_macs(self, layer: Layer, widths: Mapping[int, int]) -> int:
         """Multiply-adds of one layer; 0 for a batch norm or PReLU."""
+        return layer.pixels * self.layer_weights(layer, widths)
+
+    def layer_weights(self, layer: Layer, widths: Mapping[int, int]) -> int:
+        """Weights of one layer without its bias; 0 for a batch norm or PReLU."""
         if not layer.pixels:
             return 0
         outs, ins = (sum(widths.get(g, n) for g, n in layout) for layout in (layer.outs, layer.ins))
         area = layer.module.get_parameter("weight").shape[2:].numel()
-        return layer.pixels * area * (outs if layer.depthwise else outs * ins)
+        return area * (outs if layer.depthwise else outs * ins)
 
 
 class _Watch(TorchFunctionMode):

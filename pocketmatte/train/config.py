@@ -97,11 +97,13 @@ class Qat:
 class Prune:
     """Channels to remove before training (:mod:`pocketmatte.train.prune`), from trained weights given as ``init``.
 
-    ``share`` of the multiply-adds to save, 0..1. ``importance``: ``taylor`` (first-order, over ``samples`` training
-    pictures) or ``norm``. Channels go in groups of ``multiple``; every layer keeps at least ``keep`` of its own.
+    ``share`` of the multiply-adds to save and ``parameters``, the share of the weights, both 0..1. ``importance``:
+    ``taylor`` (first-order, over ``samples`` training pictures) or ``norm``. Channels go in groups of ``multiple``;
+    every layer keeps at least ``keep`` of its own.
     """
 
     share: float = 0.3
+    parameters: float = 0.0
     importance: str = "taylor"
     samples: int = 256
     multiple: int = 4
@@ -209,6 +211,8 @@ def check(config: TrainConfig, where: str) -> TrainConfig:
         raise PocketmatteError(f"{where}: unknown importance {config.prune.importance!r}: taylor or norm")
     if config.prune and not 0 < config.prune.share < 1:
         raise PocketmatteError(f"{where}: prune.share is the part to remove, between 0 and 1")
+    if config.prune and not 0 <= config.prune.parameters < 1:
+        raise PocketmatteError(f"{where}: prune.parameters is the part to remove, from 0 to below 1")
     for stage in config.stages:
         if stage.batch % config.devices or min(stage.size, stage.samples, stage.batch) < 1 or stage.size % 32:
             raise PocketmatteError(

@@ -108,7 +108,7 @@ def _parts(layout: Layout, values: Tensor) -> Iterable[tuple[int, Tensor]]:
 
 
 def choose(found: Dependencies, importance: dict[int, Tensor], settings: Prune) -> dict[int, Tensor]:
-    """Group -> indices of the channels to keep, so that the wanted share of multiply-adds goes.
+    """Group -> indices of the channels to keep, so that the wanted shares of multiply-adds and of weights go.
 
     Always the ``multiple`` channels go next that cost least importance: per multiply-add they save for ``taylor``
     (there importances of different layers compare), else on average. Raises :class:`PocketmatteError` when ``keep``
@@ -116,33 +116,42 @@ def choose(found: Dependencies, importance: dict[int, Tensor], settings: Prune) 
     """
     order = {g: importance[g].argsort(descending=True) for g in found.sizes if g in importance}
     widths = dict(found.sizes)
-    whole = found.macs({})
-    target = (1 - settings.share) * whole
+    whole = {"share": found.macs({}), "parameters": found.weights({})}
+    now = dict(whole)
     floor = {g: max(settings.multiple, round(settings.keep * n)) for g, n in found.sizes.items()}
     touched = {
         g: [layer for layer in found.layers.values() if any(g == h for h, _ in [*layer.outs, *layer.ins])]
         for g in order
     }
-    now = whole
-    while now > target:
-        best: tuple[float, int, int] | None = None
+
+    def too_much() -> list[str]:
+        return [name for name in whole if now[name] > (1 - getattr(settings, name)) * whole[name]]
+
+    while wanted := too_much():
+        best: tuple[float, int, dict[str, int]] | None = None
         for group in order:
             width = widths[group] - settings.multiple
             if width < floor[group]:
                 continue
             lost = float(importance[group][order[group][width : widths[group]]].sum())
             smaller = {**widths, group: width}
-            saved = sum(found.layer_macs(x, widths) - found.layer_macs(x, smaller) for x in touched[group])
-            price = lost / max(saved, 1) if settings.importance == "taylor" else lost
+            saved = {
+                name: sum(cost(x, widths) - cost(x, smaller) for x in touched[group])
+                for name, cost in (("share", found.layer_macs), ("parameters", found.layer_weights))
+            }
+            worth = sum(saved[name] / whole[name] for name in wanted)
+            price = lost / max(worth, 1e-9) if settings.importance == "taylor" else lost
             if best is None or price < best[0]:
                 best = price, group, saved
         if best is None:
+            name = wanted[0]
+            what, asked = "multiply-adds" if name == "share" else "weights", getattr(settings, name)
             raise PocketmatteError(
-                f"at most {1 - now / whole:.0%} of the multiply-adds can go while every layer keeps "
-                f"{settings.keep:.0%} of its channels, asked for {settings.share:.0%}: lower prune.share or prune.keep"
+                f"at most {1 - now[name] / whole[name]:.0%} of the {what} can go while every layer keeps "
+                f"{settings.keep:.0%} of its channels, asked for {asked:.0%}: lower prune.{name} or prune.keep"
             )
         widths[best[1]] -= settings.multiple
-        now -= best[2]
+        now = {name: now[name] - best[2][name] for name in now}
     return {g: order[g][: widths[g]].sort().values for g in order if widths[g] < found.sizes[g]}
 
 

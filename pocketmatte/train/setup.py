@@ -76,7 +76,7 @@ def start_network(config: TrainConfig, root: Path, fresh: bool, note: Note) -> n
     if not fresh:
         return network
     load = getattr(network, "load_pretrained_encoder", None)
-    if config.pretrained_encoder and load is not None:
+    if config.pretrained_encoder and load is not None and not config.options.get("pruned"):
         path = root / PRETRAINED
         try:
             load(path if path.is_file() else None)

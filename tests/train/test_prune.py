@@ -19,6 +19,8 @@ from pocketmatte.train.config import Prune
 from pocketmatte.train.folding import blank_input
 from pocketmatte.train.loop import Trainer
 from pocketmatte.train.prune import norm_importance, prune, taylor_importance
+from pocketmatte.train.reshape import remembered_shape
+from pocketmatte.train.setup import start_network
 
 pytestmark = pytest.mark.build
 # additions, joinings, gates, transposed convolutions, PReLU, a prior
@@ -112,10 +114,21 @@ def test_every_kind_of_architecture_loses_a_third_and_loads_again(name, tmp_path
     assert getattr(again, "fine_channels", 0) == (0 if out.fine is None else out.fine.shape[1])
 
 
+def test_a_share_of_the_weights_is_met_too():
+    network = create_model("matte-nano").eval()
+    weights = count_parameters(network)
+    settings = Prune(share=0.2, parameters=0.5, importance="norm")
+    pruned = prune(network, norm_importance(network), settings)
+    assert pruned.left <= 0.8
+    assert 0.4 * weights < count_parameters(network) < 0.55 * weights  # biases stay longer
+
+
 def test_too_much_is_refused_in_one_line():
     network = create_model("matte-nano").eval()
     with pytest.raises(PocketmatteError, match=r"at most \d+% of the multiply-adds can go while every layer keeps 50%"):
         prune(network, norm_importance(network), Prune(share=0.9, importance="norm", keep=0.5))
+    with pytest.raises(PocketmatteError, match="of the weights can go .* lower prune.parameters"):
+        prune(network, norm_importance(network), Prune(share=0.1, parameters=0.95, importance="norm", keep=0.5))
 
 
 def test_shapes_that_do_not_fit_the_network():
@@ -157,7 +170,8 @@ def test_a_run_prunes_fine_tunes_resumes_and_exports(make_config, drawn, tmp_pat
         torch.testing.assert_close(torch.from_numpy(alpha), network(x).sigmoid()[:, 0], atol=1e-4, rtol=0)
 
     # what was pruned can be fine-tuned for int8 next: its shape comes with the weights
-    again = make_config("stages=[{size: 64, samples: 8, batch: 8}]", f"init={tmp_path / 'run' / 'best.pt'}", "qat={}")
+    taken = f"init={tmp_path / 'run' / 'best.pt'}"
+    again = make_config("stages=[{size: 64, samples: 8, batch: 8}]", taken, "qat={}")
     Trainer(again, tmp_path / "int8", drawn, accelerator="cpu").run()
     assert count_macs(load_weights(tmp_path / "int8" / "best.pt")[0], (64, 64)) == count_macs(network, (64, 64))
 
@@ -167,5 +181,19 @@ def test_it_wants_trained_weights_and_a_share(make_config):
         make_config("prune={share: 0.3}")
     with pytest.raises(PocketmatteError, match="prune.share is the part to remove"):
         make_config("init=x.pt", "prune={share: 1.5}")
+    with pytest.raises(PocketmatteError, match="prune.parameters is the part to remove"):
+        make_config("init=x.pt", "prune={parameters: 1.0}")
     with pytest.raises(PocketmatteError, match="unknown importance 'luck'"):
         make_config("init=x.pt", "prune={importance: luck}")
+
+
+def test_a_pruned_network_takes_no_imagenet_weights(make_config, tmp_path):
+    """Its encoder has no longer their shapes; what it learnt from them comes with ``init``."""
+    network = create_model("matte-small").eval()
+    pruned = prune(network, norm_importance(network), Prune(share=0.5, importance="norm"))
+    save_weights(tmp_path / "p.pt", network.state_dict(), "matte-small", {"pruned": pruned.shapes}, {"name": "p"})
+    config = make_config("architecture=matte-small", "pretrained_encoder=true", f"init={tmp_path / 'p.pt'}")
+    config = remembered_shape(config, tmp_path / "run", fresh=True)
+    again = start_network(config, tmp_path, fresh=True, note=lambda text: None)
+    for (name, one), other in zip(network.state_dict().items(), again.state_dict().values(), strict=True):
+        torch.testing.assert_close(other, one, msg=name)

@@ -11,6 +11,7 @@ import json
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from pocketmatte.data.stream import Position, stream
 from pocketmatte.models.checkpoint import save_weights
 from pocketmatte.train.checkpoint import read_checkpoint, write_checkpoint
 from pocketmatte.train.config import Stage, TrainConfig
+from pocketmatte.train.cpu import QuickDepthwise, keep_memory
 from pocketmatte.train.ema import Average
 from pocketmatte.train.journal import Journal
 from pocketmatte.train.objective import Objective, Sealed
@@ -101,6 +103,8 @@ class Trainer:
         self.device = self.fabric.device
         torch.use_deterministic_algorithms(config.deterministic, warn_only=True)
         torch.backends.cudnn.benchmark = not config.deterministic
+        if self.device.type == "cpu":
+            keep_memory()
         root = data_root(data)
         fresh = not (out / "checkpoint").is_dir()
         config = remembered_shape(config, out, fresh)
@@ -252,7 +256,8 @@ class Trainer:
         if encoder is not None and frozen:
             encoder.eval()
         set_rates(self.optimizer, rate_at(state.seen, self.progress, config.optim) * state.shrink, frozen)
-        terms = self.model(Sealed(Batch(*(tensor.to(self.device, non_blocking=True) for tensor in batch))))
+        with QuickDepthwise() if self.device.type == "cpu" else nullcontext():
+            terms = self.model(Sealed(Batch(*(tensor.to(self.device, non_blocking=True) for tensor in batch))))
         loss = torch.stack(list(terms.values())).sum()
         self.fabric.backward(loss)
         if encoder is not None and frozen:

@@ -4,9 +4,10 @@ Run:  python -m benchmarks.average FIRST.pt SECOND.pt [--shares 0,0.25,0.5,0.75,
       python -m benchmarks.average FIRST.pt SECOND.pt --shares 0.5 --out MIXED.pt
       python -m benchmarks.average FIRST.pt SECOND.pt --shares 1 --twin TWIN.pt --out NEW.pt
 Both ends lie in one valley of the loss, and between them is often a better place than either (Wortsman et al. 2022,
-"Model soups"; Izmailov et al. 2018). Every share is scored on the held-out pictures of the training sets. ``--out``
-writes the one with the best score. With ``--twin``, a network that was fine-tuned from FIRST gets what SECOND learned
-since: TWIN + share x (SECOND - FIRST) (Ilharco et al. 2023, "Editing models with task arithmetic").
+"Model soups"; Izmailov et al. 2018). Every share is scored on the held-out pictures of the training sets, and on groups
+composed of the people in them (``groups``: mIoU). ``--out`` writes the one with the best score. With ``--twin``, a
+network that was fine-tuned from FIRST gets what SECOND learned since: TWIN + share x (SECOND - FIRST) (Ilharco et al.
+2023, "Editing models with task arithmetic").
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 from torch import Tensor
 
 from pocketmatte.core import PocketmatteError
-from pocketmatte.data.held_out import hold_out
+from pocketmatte.data.held_out import hold_out, hold_out_groups
 from pocketmatte.data.recipes import data_root
 from pocketmatte.data.store import load_store
 from pocketmatte.models.checkpoint import load_weights, read_options, save_weights
@@ -63,12 +64,14 @@ def main() -> None:
     network, training = load_weights(base)
     own = network.state_dict()
     start = own if options.twin else {name: first.get(name, value) for name, value in own.items()}
-    held = hold_out(load_store(data_root(options.data), options.size, validation=True, threads=1), options.size)
+    store = load_store(data_root(options.data), options.size, validation=True, threads=1)
+    held, groups = hold_out(store, options.size), hold_out_groups(store, options.size)
     best: tuple[float, State, dict[str, Any]] | None = None
     for share in (float(text) for text in options.shares.split(",")):
         state = moved(start, first, second, share)
         network.load_state_dict(state)
         found = {name: round(value, 5) for name, value in validate(network, held).items()}
+        found["groups"] = round(validate(network, groups)["miou"], 5)
         print(f"{share:5.2f}  " + "  ".join(f"{name} {value:.4f}" for name, value in found.items()), flush=True)
         if best is None or found["score"] > best[0]:
             best = (found["score"], state, {"validation": found})

@@ -28,7 +28,8 @@ class SceneMix:
 
     ``nobody`` and ``photo`` (a picture as it was taken) leave the rest to people pasted onto new backgrounds.
     ``single``: share of ``nobody`` that shows one large animal or thing whole, where the data has such pictures.
-    ``second`` and ``third`` person, ``poster`` on the background, ``occluder`` in front. ``pairs``: share of the
+    ``group``: share of the pasted that show three to six people side by side; of the others, ``second`` and ``third``
+    person. ``poster`` on the background, ``occluder`` in front. ``pairs``: share of the
     samples that come with an untouched earlier frame, for consistency and temporal losses. ``prior``: for video
     networks, the kinds of previous matte.
     """
@@ -36,6 +37,7 @@ class SceneMix:
     nobody: float = 0.17
     single: float = 0.5
     photo: float = 0.42
+    group: float = 0.2
     second: float = 0.25
     third: float = 0.07
     poster: float = 0.06
@@ -77,9 +79,12 @@ def compose(bank: Bank, mix: SceneMix, n: int, size: int, seed: list[int]) -> Ba
     change = rows(pasted & (rng.random(n) < 0.5), device)
     if len(change):
         image[change] = jitter_colour(image[change], rng).clamp(0, 255)
-    pick = rng.random(n)
+    group, pick = pasted & (rng.random(n) < mix.group), rng.random(n)
     for share in (1.0, mix.second, mix.third):
-        _paste(bank, mix, pasted & (pick < share), image, alpha, trust, rng)
+        _paste(bank, mix, pasted & ~group & (pick < share), image, alpha, trust, rng)
+    groups = framing.draw_groups(n, rng)
+    for number in range(framing.MOST):
+        _paste(bank, mix, group & (number < groups.count), image, alpha, trust, rng, (groups, number))
     _occlude(bank, rng.random(n) < mix.occluder, image, alpha, trust, rng)
 
     m = round(mix.pairs * n)
@@ -176,15 +181,28 @@ def _distance(views: Views, window: Array, size: int, device: torch.device) -> T
 
 
 def _paste(
-    bank: Bank, mix: SceneMix, mask: Array, image: Tensor, alpha: Tensor, trust: Tensor, rng: np.random.Generator
+    bank: Bank,
+    mix: SceneMix,
+    mask: Array,
+    image: Tensor,
+    alpha: Tensor,
+    trust: Tensor,
+    rng: np.random.Generator,
+    member: tuple[framing.Groups, int] | None = None,
 ) -> None:
-    """Put one more person in front of the pictures in ``mask``; changes the tensors."""
+    """Put one more person, or the ``member`` of a group of that number, in front of the pictures in ``mask``; changes
+    the tensors."""
     if not mask.any():
         return
     device, size, count = image.device, image.shape[2], int(mask.sum())
     index = rows(mask, device)
     crops = framing.draw_crops(bank, _draw(bank.weight * bank.cut_out, count, rng), rng, mix.half_body, 0.0)
-    person = read_views(bank, framing.paste_people(bank, crops, size, rng), size, PERSON)
+    if member is None:
+        views = framing.paste_people(bank, crops, size, rng)
+    else:
+        groups = framing.Groups(*(values[mask] for values in vars(member[0]).values()))
+        views = framing.paste_in_group(bank, crops, groups, member[1], size, rng)
+    person = read_views(bank, views, size, PERSON)
     a, sure, colours = person[:, :1] / 255, person[:, 1:2], person[:, 2:]
     scene = image[index]
     changes: list[tuple[float, Callable[[Tensor, Tensor], Tensor]]] = [

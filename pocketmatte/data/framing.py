@@ -120,8 +120,7 @@ def paste_people(bank: Bank, crops: Crops, size: int, rng: np.random.Generator) 
     A person whose picture (or window) ends below mostly ends below the square too, not in mid-air.
     """
     n = len(crops.picture)
-    top, bottom, left, right = np.where(crops.person[:, None], crops.body, crops.window).T
-    tall, wide = bottom - top, right - left
+    tall, wide, ends = _extent(bank, crops)
     squash = np.exp(rng.uniform(-_WIDEST, _WIDEST, n) / 2 * _chance(rng, n, 0.7))
     high = rng.uniform(0.5, 1.25, n) * size
     scale = np.minimum(high / tall, 1.5 * size * squash**2 / wide)
@@ -130,11 +129,74 @@ def paste_people(bank: Bank, crops: Crops, size: int, rng: np.random.Generator) 
     x = rng.uniform(0.2, 0.8, n) * size
     low, far = np.minimum(half, size / 2), np.maximum(size - half, size / 2)
     free = low + rng.random(n) * (far - low)
-    grounded = (crops.cut | (bottom >= bank.height[crops.picture, 0] - 3)) & _chance(rng, n, 0.9)
+    grounded = ends & _chance(rng, n, 0.9)
     y = np.where(grounded, size - half + rng.uniform(0.02, 0.3, n) * np.minimum(size, 2 * half), free)
+    return _pasted(crops, linear, np.stack([x, y], 1), size, rng)
+
+
+def _whom(crops: Crops) -> Array:
+    """The person in each crop, where nobody was found the whole of it: top, bottom, left, right."""
+    return np.asarray(np.where(crops.person[:, None], crops.body, crops.window))
+
+
+def _extent(bank: Bank, crops: Crops) -> tuple[Array, Array, Array]:
+    """Height and width of each person, and whether the picture (or window) ends before the person does."""
+    top, bottom, left, right = _whom(crops).T
+    return bottom - top, right - left, crops.cut | (bottom >= bank.height[crops.picture, 0] - 3)
+
+
+def _pasted(crops: Crops, linear: Array, target: Array, size: int, rng: np.random.Generator) -> Views:
+    """The middle of each person at ``target``."""
+    top, bottom, left, right = _whom(crops).T
     source = np.stack([(left + right) / 2, (top + bottom) / 2], 1)
-    matrix = _matrices(linear, source, np.stack([x, y], 1), size, 0.25, rng)
+    matrix = _matrices(linear, source, target, size, 0.25, rng)
     return Views(crops.picture, matrix, np.where(crops.cut, bottom, 1e6), cut=True)
+
+
+@dataclass(frozen=True)
+class Groups:
+    """How people stand side by side, ``[n]`` each: their ``count``, the share of a place that each fills (``width``),
+    how the frame ``squash``-es them, where the ``feet`` of those stand who have any, how much higher (``back``) the
+    first half stands, 0 for a single row; all but the first two in shares of the square. ``places`` ``[n,MOST]``: who
+    comes next stands there, counted from the left."""
+
+    count: Array
+    width: Array
+    squash: Array
+    feet: Array
+    back: Array
+    places: Array
+
+
+FEWEST, MOST = 3, 6  # people in a group
+
+
+def draw_groups(n: int, rng: np.random.Generator) -> Groups:
+    """``n`` groups of three to six."""
+    count = rng.integers(FEWEST, MOST + 1, n)
+    order = rng.random((n, MOST)) + 10.0 * (np.arange(MOST) >= count[:, None])
+    back = rng.uniform(0.08, 0.22, n) * _chance(rng, n, 0.35)
+    squash = np.exp(-rng.uniform(0, _WIDEST, n))
+    return Groups(count, rng.uniform(1.0, 1.8, n), squash, rng.uniform(0.7, 1.05, n), back, order.argsort(1))
+
+
+def paste_in_group(bank: Bank, crops: Crops, groups: Groups, number: int, size: int, rng: np.random.Generator) -> Views:
+    """Put the ``number``-th of each group, counted from 0, into its place: all as wide, hence near, as each other.
+
+    Like :func:`paste_people` otherwise.
+    """
+    n = len(crops.picture)
+    tall, wide, ends = _extent(bank, crops)
+    room = 0.94 / groups.count
+    across = size * room * groups.width * np.exp(rng.normal(0, 0.12, n)) / wide
+    highest = np.where(ends, 1.25, groups.feet * rng.uniform(0.8, 1.0, n))  # heads stay in the picture
+    down = np.minimum(across / groups.squash, highest * size / tall)
+    linear = _linear(down * groups.squash, down, rng)
+    half = down * tall / 2
+    x = size * (0.03 + room * (groups.places[:, number] + rng.uniform(0.3, 0.7, n)))
+    lifted = size * groups.back * (number < groups.count // 2)
+    y = np.where(ends, size + rng.uniform(0.02, 0.15, n) * size, size * groups.feet) - lifted - half
+    return _pasted(crops, linear, np.stack([x, y], 1), size, rng)
 
 
 def background_views(bank: Bank, n: int, size: int, rng: np.random.Generator, strips: float = 0.25) -> Views:

@@ -9,7 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pocketmatte.data.bank import build_bank
+from pocketmatte.data.compose import SceneMix, compose
 from pocketmatte.data.store import Store
+
+_GROUPS = SceneMix(nobody=0.0, photo=0.0, group=1.0, poster=0.0, occluder=0.0, degrade=0.0)
 
 
 @dataclass(frozen=True)
@@ -36,3 +40,10 @@ def hold_out(store: Store, size: int) -> HeldOut:
         torch.from_numpy(np.stack(alphas)[:, None].copy()),
         len(store.backgrounds),
     )
+
+
+def hold_out_groups(store: Store, size: int, count: int = 128) -> HeldOut:
+    """``count`` groups of three to six people of ``store`` on its backgrounds, always the same ones: no data set here
+    shows groups."""
+    batch = compose(build_bank(store), _GROUPS, count, size, [0])
+    return HeldOut(batch.image, batch.alpha, 0)

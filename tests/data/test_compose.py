@@ -9,12 +9,22 @@ import torch
 
 from pocketmatte.data.bank import build_bank
 from pocketmatte.data.compose import SceneMix, compose
-from pocketmatte.data.framing import background_views, draw_crops, paste_people, view_windows
+from pocketmatte.data.framing import (
+    FEWEST,
+    MOST,
+    background_views,
+    draw_crops,
+    draw_groups,
+    paste_in_group,
+    paste_people,
+    view_windows,
+)
+from pocketmatte.data.held_out import hold_out_groups
 from pocketmatte.data.motion import PriorMix, move
 from pocketmatte.data.stream import Position, draw_batch, stream
 
 pytestmark = pytest.mark.build
-CLEAN = SceneMix(degrade=0.0, poster=0.0, occluder=0.0)
+CLEAN = SceneMix(group=0.0, degrade=0.0, poster=0.0, occluder=0.0)
 
 
 def equal(a, b):
@@ -91,6 +101,45 @@ def test_a_second_person_adds_and_an_occluder_takes_away(bank):
     assert one < two < three
     hidden = compose(bank, replace(base, occluder=1.0), 24, 64, [4]).alpha.float().mean()
     assert hidden < one
+
+
+def test_a_group_stands_all_over_the_picture(bank):
+    base = replace(CLEAN, nobody=0.0, photo=0.0, second=0.0, third=0.0)
+
+    def filled(mix):
+        """Share of the pictures with somebody in each third of the width."""
+        columns = (compose(bank, mix, 48, 66, [8]).alpha > 127).any(2)[:, 0]
+        return columns.view(48, 3, 22).any(2).all(1).float().mean()
+
+    assert filled(replace(base, group=1.0)) > 0.9
+    assert filled(base) < 0.6
+
+
+def test_held_out_groups_are_always_the_same(store):
+    first, second = hold_out_groups(store, 64, 6), hold_out_groups(store, 64, 6)
+    assert torch.equal(first.images, second.images)
+    assert torch.equal(first.alphas, second.alphas)
+    assert (first.images.shape, first.empty) == ((6, 3, 64, 64), 0)
+
+
+def test_members_of_a_group_have_places_of_their_own_and_their_heads_in_the_picture(bank):
+    rng = np.random.default_rng(3)
+    groups = draw_groups(400, rng)
+    assert set(groups.count) == set(range(FEWEST, MOST + 1))
+    for count, places in zip(groups.count, groups.places, strict=True):
+        assert sorted(places[:count]) == list(range(count))
+    inside, ahead = [], []
+    for number in range(FEWEST):
+        crops = draw_crops(bank, rng.integers(bank.people, size=400), rng, 0.5, 0.0)
+        views = paste_in_group(bank, crops, groups, number, 64, rng)
+        middle = np.stack([crops.body[:, 2:].mean(1), crops.body[:, :2].mean(1), np.ones(400)], 1)
+        head = np.stack([middle[:, 0], crops.body[:, 0], np.ones(400)], 1)
+        landed, top = (np.einsum("nij,nj->ni", views.matrix, points) for points in (middle, head))
+        inside.append((top[:, 1] / top[:, 2] > -6) & (top[:, 1] / top[:, 2] < 64) & crops.person)
+        ahead.append(landed[:, 0] / landed[:, 2])
+    assert np.mean(inside) > 0.85
+    ordered = (np.stack(ahead, 1).argsort(1) == groups.places[:, :FEWEST].argsort(1)).all(1)
+    assert ordered.mean() > 0.85
 
 
 def test_posters_change_the_picture_but_not_the_matte(bank):

@@ -62,7 +62,7 @@ def main() -> None:
     first, second = older.state_dict(), newer.state_dict()
     base = options.twin or options.second
     network, training = load_weights(base)
-    own = network.state_dict()
+    own = {name: value.clone() for name, value in network.state_dict().items()}  # not what is scored share by share
     start = own if options.twin else {name: first.get(name, value) for name, value in own.items()}
     store = load_store(data_root(options.data), options.size, validation=True, threads=1)
     held, groups = hold_out(store, options.size), hold_out_groups(store, options.size)

@@ -40,6 +40,7 @@ TABLES: Tables = {
     "ablation": training.ablation,
     "pruning": training.pruning,
     "qat": training.qat,
+    "train-step": training.train_step,
     "search": training.search,
     "bench": speed.bench,
     "sustained": speed.sustained,

@@ -48,6 +48,16 @@ def qat() -> str:
     return grid([*head, "mean distance from float", "worst picture"], body)
 
 
+def train_step() -> str:
+    """What a training step costs on one core, by way of working."""
+    body = []
+    for row in rows("train_step.csv"):
+        name = f"`{row['network']}`, {row['size']} px, {row['batch']} pictures"
+        void = " (void)" if row["void"] else ""
+        body.append([name, row["way"], f"{float(row['median_ms']):.0f}{void}", row["spread"], row["times_as_fast"]])
+    return grid(["step of", "precision", "median ms", "spread", "times as fast as plain torch"], body)
+
+
 def search() -> str:
     """The candidates of the architecture search."""
     body = []

@@ -18,6 +18,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
+from benchmarks.command import launch
 from benchmarks.proxy import SCORES, Bench, Row, merge, my_share, read_rows, side_by_side, with_data
 from benchmarks.proxy_options import comparing_parser
 from pocketmatte.core import PocketmatteError
@@ -95,7 +96,7 @@ def main() -> int:
     """Run what is not finished, write the table; 3 when something is left to do."""
     options = parse()
     began = time.monotonic()
-    jobs = [(row, int(seed)) for seed in options.seeds.split(",") for row in chosen_rows(options.rows)]
+    jobs = [(row, seed) for seed in options.seeds for row in chosen_rows(options.rows)]
     for row, seed in jobs:
         settings(row, seed, options)
     if options.parallel > 1 and not options.part:
@@ -128,7 +129,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except PocketmatteError as error:
-        sys.exit(f"ablate: {error}")
+    launch(main)

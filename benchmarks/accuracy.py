@@ -19,7 +19,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pocketmatte.core import Alpha, Frame, UInt8Image
+from benchmarks.command import launch
+from pocketmatte.core import Alpha, Frame, PocketmatteError, UInt8Image
 from pocketmatte.evaluate.report import EmptyReport, ImageScore, Report, mean, plain
 from pocketmatte.evaluate.runner import evaluate_empty, evaluate_pairs
 from pocketmatte.evaluate.slices import means, read_slices
@@ -41,7 +42,10 @@ Row = Mapping[str, Any]
 
 
 def score(pipeline: Pipeline, data: Path) -> Found:
-    """The report of each test set that is there; every picture is taken alone."""
+    """The report of each test set that is there; every picture is taken alone.
+
+    Raises :class:`PocketmatteError` when there is none.
+    """
 
     def single(image: UInt8Image) -> Alpha:
         pipeline.reset()
@@ -50,6 +54,10 @@ def score(pipeline: Pipeline, data: Path) -> Found:
     found: Found = {name: evaluate_pairs(single, data / name) for name in SETS if (data / name).is_dir()}
     if (data / "empty").is_dir():
         found["empty"] = evaluate_empty(single, data / "empty")
+    if not found:
+        raise PocketmatteError(
+            f"{data} holds none of {', '.join(SETS)}, empty: set POCKETMATTE_DATA, or --data to a folder of test sets"
+        )
     return found
 
 
@@ -151,4 +159,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 from typing import cast
 
+from benchmarks.command import launch
 from pocketmatte.export.wrap import count_macs, count_parameters, input_names
 from pocketmatte.models import create_model
 from pocketmatte.models.portrait_model import PortraitModel
@@ -56,4 +57,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

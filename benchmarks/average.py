@@ -18,7 +18,7 @@ from typing import Any
 
 from torch import Tensor
 
-from pocketmatte.core import PocketmatteError
+from benchmarks.command import launch, shares
 from pocketmatte.data.held_out import hold_out, hold_out_groups
 from pocketmatte.data.recipes import data_root
 from pocketmatte.data.store import load_store
@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("first", type=Path)
     parser.add_argument("second", type=Path)
     parser.add_argument("--twin", type=Path)
-    parser.add_argument("--shares", default="0,0.25,0.5,0.75,1")
+    parser.add_argument("--shares", type=shares, default="0,0.25,0.5,0.75,1")
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--out", type=Path)
@@ -67,7 +67,7 @@ def main() -> None:
     store = load_store(data_root(options.data), options.size, validation=True, threads=1)
     held, groups = hold_out(store, options.size), hold_out_groups(store, options.size)
     best: tuple[float, State, dict[str, Any]] | None = None
-    for share in (float(text) for text in options.shares.split(",")):
+    for share in options.shares:
         state = moved(start, first, second, share)
         network.load_state_dict(state)
         found = {name: round(value, 5) for name, value in validate(network, held).items()}
@@ -75,9 +75,7 @@ def main() -> None:
         print(f"{share:5.2f}  " + "  ".join(f"{name} {value:.4f}" for name, value in found.items()), flush=True)
         if best is None or found["score"] > best[0]:
             best = (found["score"], state, {"validation": found})
-    if best is None:
-        raise PocketmatteError("--shares names no share")
-    if options.out:
+    if options.out and best is not None:
         architecture, built = read_options(base)
         for key in ("samples", "minutes"):
             training[key] += (since if options.twin else before)[key]
@@ -87,4 +85,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

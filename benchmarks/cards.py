@@ -13,10 +13,10 @@ import argparse
 import csv
 import json
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks.command import launch
 from benchmarks.curve import curve
 from benchmarks.pages import RESULTS, ROOT, Row, grid, rows
 from benchmarks.tables_scores import NAMES, accuracy, slices, video
@@ -236,4 +236,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    launch(main)

@@ -16,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.command import launch
 from pocketmatte.export.bundle import write_bundle
 from pocketmatte.export.certificate import table
 from pocketmatte.export.convert import resolve
@@ -52,4 +53,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 
 from benchmarks.accuracy import SETS, commit
+from benchmarks.command import launch
 from pocketmatte.core import Alpha, Frame, PocketmatteError, UInt8Image
 from pocketmatte.data.recipes import is_validation, list_pairs
 from pocketmatte.evaluate.mask_metrics import mask_scores, to_mask
@@ -171,4 +172,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

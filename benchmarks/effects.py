@@ -23,6 +23,7 @@ import cv2
 import numpy as np
 
 from benchmarks.accuracy import commit
+from benchmarks.command import launch, repeats
 from benchmarks.ops import draw
 from pocketmatte.core import Matte, PocketmatteError, Size, UInt8Image
 from pocketmatte.effects.blend import FILTERS, Blend, Recolour
@@ -118,7 +119,7 @@ def green_to_red(size: Size) -> dict[str, float]:
 def main() -> None:
     """Print the tables; optionally write them as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--rounds", type=repeats, default=20)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     cv2.setNumThreads(1)
@@ -150,4 +151,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

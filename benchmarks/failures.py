@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.command import launch
 from benchmarks.gallery import meadow, street
 from pocketmatte.core import Frame, UInt8Image
 from pocketmatte.data.drawn import draw_person, draw_scene
@@ -151,4 +152,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.command import launch
 from benchmarks.effects import harmonizer
 from pocketmatte.core import Frame, PocketmatteError, Size, UInt8Image
 from pocketmatte.effects.backdrop import FITS, PictureBackdrop, fit_picture
@@ -117,4 +118,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

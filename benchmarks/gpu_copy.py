@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.command import launch, repeats
 from pocketmatte.bench.rows import provenance
 from pocketmatte.bench.timing import WARM_UP, interleave, summarise
 from pocketmatte.ops.bitmask import FP16_BITS, FP32_BITS, FRACTION, unpack_bits, weights
@@ -80,7 +81,7 @@ def main() -> int:
     """Parse options, measure, write; 1 without a GPU."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default="256,512,1080")
-    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--rounds", type=repeats, default=200)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     if not torch.cuda.is_available():
@@ -99,4 +100,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    launch(main)

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.command import launch, repeats
 from pocketmatte.bench.rows import provenance
 from pocketmatte.bench.timing import WARM_UP, interleave, summarise
 from pocketmatte.export.transfer import MICRO_MODELS, as_input, read_mask, write_convolution, write_micro
@@ -107,7 +108,7 @@ def exponents(rows: list[Figures]) -> dict[str, float]:
 def main() -> None:
     """Parse options, measure, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--rounds", type=repeats, default=100)
     parser.add_argument("--convert", action="store_true")
     parser.add_argument("--sweep", type=Path, metavar="FOLDER")
     options = parser.parse_args()
@@ -135,4 +136,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

@@ -32,6 +32,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.accuracy import commit
+from benchmarks.command import launch
 from pocketmatte.data.recipes import data_root
 from pocketmatte.data.store import load_store, read_gray, read_rgb, shrink
 from pocketmatte.effects.color_transform import ColorTransform, identity
@@ -214,4 +215,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from statistics import median, quantiles
 
+from benchmarks.command import launch, repeats
+
 ROOT = Path(__file__).parent.parent
 HELP = "import sys; sys.argv = ['pocketmatte', '--help']; from pocketmatte.apps.cli import main; main()"
 COMMANDS = {"python -c pass": "pass", "import pocketmatte": "import pocketmatte", "pocketmatte --help": HELP}
@@ -27,8 +29,11 @@ def milliseconds(code: str) -> float:
     return 1000 * (time.perf_counter() - started)
 
 
-def main(rounds: int) -> None:
+def main() -> None:
     """Print median, quartiles, and the ratio and difference to the bare interpreter (median of the paired rounds)."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rounds", nargs="?", type=repeats, default=20)
+    rounds = parser.parse_args().rounds
     for code in COMMANDS.values():  # the first run reads from disk and writes byte code
         milliseconds(code)
     runs: dict[str, list[float]] = {name: [] for name in COMMANDS}
@@ -47,6 +52,4 @@ def main(rounds: int) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("rounds", nargs="?", type=int, default=20)
-    main(parser.parse_args().rounds)
+    launch(main)

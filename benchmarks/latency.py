@@ -16,6 +16,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from benchmarks.command import integers, launch, repeats
 from pocketmatte.bench.chain import network_step
 from pocketmatte.bench.subjects import choose, opened
 from pocketmatte.bench.timing import VOID_SPREAD, WARM_UP, interleave
@@ -25,12 +26,12 @@ def main() -> None:
     """Parse options, measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", metavar="MODEL")
-    parser.add_argument("--threads", default="1,2")
-    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--threads", type=integers, default="1,2")
+    parser.add_argument("--rounds", type=repeats, default=60)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     rows: list[dict[str, Any]] = []
-    for threads in map(int, options.threads.split(",")):
+    for threads in options.threads:
         with opened(choose(options.models, ["auto"]), "auto", threads, "guided", "none") as subjects:
             times = [t[WARM_UP:] for t in interleave([network_step(s) for s in subjects], options.rounds)]
             placements = [s.pipeline.session.describe() for s in subjects]
@@ -60,4 +61,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

@@ -24,6 +24,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from benchmarks.command import launch
 from pocketmatte.apps.jobs import Settings, open_pipeline
 from pocketmatte.apps.live_controls import Controls
 from pocketmatte.core import Frame, UInt8Image
@@ -95,4 +96,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

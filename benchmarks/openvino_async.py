@@ -21,6 +21,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
+from benchmarks.command import launch, repeats
 from benchmarks.live import drifting
 from pocketmatte.core import UInt8Image
 from pocketmatte.pipeline.pipeline import format_for
@@ -92,7 +93,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", help="spec.json with LiteRT and ONNX (or OpenVINO) files of one precision")
     parser.add_argument("--frames", type=int, default=60)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=repeats, default=7)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
@@ -115,4 +116,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

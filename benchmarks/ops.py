@@ -19,6 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from benchmarks.command import height_width, launch, repeats
 from pocketmatte.ops.composite import composite, composite_linear, to_rgba
 from pocketmatte.ops.filters import blur_background
 from pocketmatte.ops.foreground import estimate_foreground, estimate_foreground_fast, estimate_foreground_ml
@@ -93,11 +94,11 @@ def measure(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, di
 def main() -> None:
     """Print the table; optionally write it as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", default="720x1280", help="height x width of the picture")
-    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--size", type=height_width, default="720x1280", help="height x width of the picture")
+    parser.add_argument("--rounds", type=repeats, default=60)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    height, width = map(int, options.size.split("x"))
+    height, width = options.size
     cv2.setNumThreads(1)
     rows = measure(operations(height, width), options.rounds)
     rows["live sum"] = {key: sum(rows[name][key] for name in LIVE) for key in ("min", "median", "q25", "q75")}
@@ -110,4 +111,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

@@ -7,6 +7,8 @@ import argparse
 import math
 from pathlib import Path
 
+from benchmarks.command import integers
+
 
 def training_parser(
     doc: str | None, work: str, out: str, *, samples: int, batch: int, lr: float, side: int, only: int
@@ -29,7 +31,7 @@ def training_parser(
 def comparing_parser(doc: str | None, work: str, out: str, *, seeds: str, side: int) -> argparse.ArgumentParser:
     """For trainings from scratch, several seeds of each, side by side if wanted."""
     parser = training_parser(doc, work, out, samples=8000, batch=32, lr=4e-3, side=side, only=600)
-    parser.add_argument("--seeds", default=seeds)
+    parser.add_argument("--seeds", type=integers, default=seeds)
     parser.add_argument("--parallel", type=int, default=1, help="trainings at once")
     parser.add_argument("--part", help=argparse.SUPPRESS)
     return parser

@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+from benchmarks.command import launch, repeats, shares
 from benchmarks.proxy import Bench, Row, merge, with_data
 from benchmarks.proxy_options import tuning_parser
 from benchmarks.search import latencies
-from pocketmatte.core import PocketmatteError
 from pocketmatte.data.compose import SceneMix
 from pocketmatte.export.litert import to_litert
 from pocketmatte.export.wrap import count_macs, count_parameters
@@ -57,10 +56,10 @@ def settings(share: float, importance: str, options: argparse.Namespace) -> Trai
 def parse() -> argparse.Namespace:
     """The options."""
     parser = tuning_parser(__doc__, "runs/prune", "results/prune.csv", "trained weights")
-    parser.add_argument("--shares", default="0,0.2,0.35,0.5", help="parts of the multiply-adds to remove")
+    parser.add_argument("--shares", type=shares, default="0,0.2,0.35,0.5", help="parts of the multiply-adds to remove")
     parser.add_argument("--importance", default="taylor", help="taylor, norm or both")
     parser.add_argument("--export-size", type=int, default=256)
-    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--rounds", type=repeats, default=30)
     return parser.parse_args()
 
 
@@ -71,9 +70,8 @@ def main() -> int:
     rows: dict[str, Row] = {}
     files: dict[str, Path] = {}
     left = 0
-    shares = [float(part) for part in options.shares.split(",")]
     for importance in options.importance.split(","):
-        for share in shares:
+        for share in options.shares:
             if not share and f"{options.init.stem} whole" in rows:
                 continue
             name = f"{options.init.stem} {importance} {share:g}" if share else f"{options.init.stem} whole"
@@ -117,7 +115,4 @@ def _before(bench: Bench, config: TrainConfig, folder: Path, options: argparse.N
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except PocketmatteError as error:
-        sys.exit(f"prune: {error}")
+    launch(main)

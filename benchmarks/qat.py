@@ -10,7 +10,6 @@ train/. Finished trainings are never run again.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from dataclasses import replace
 
@@ -19,6 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from benchmarks.command import launch
 from benchmarks.proxy import Bench, Row, merge, with_data
 from benchmarks.proxy_options import tuning_parser
 from pocketmatte.core import PocketmatteError
@@ -127,7 +127,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except PocketmatteError as error:
-        sys.exit(f"qat: {error}")
+    launch(main)

@@ -26,6 +26,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from benchmarks.command import launch, repeats
 from pocketmatte.evaluate.mask_metrics import mean_iou, to_mask
 from pocketmatte.export.pictures import Picture, load_pictures
 from pocketmatte.export.quantize import Mode, quantize_litert
@@ -177,7 +178,7 @@ def main() -> None:
     parser.add_argument("--untrained", nargs="*", default=[], metavar="ARCHITECTURE")
     parser.add_argument("--plain", nargs="*", default=[], metavar="NAME=FILE")
     parser.add_argument("--sensitivity", nargs="*", default=[], metavar="MODEL")
-    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--rounds", type=repeats, default=60)
     parser.add_argument("--out", type=Path, default=RESULTS / "quantization.csv")
     options = parser.parse_args()
     calibration = load_pictures("calibration").pictures if options.models or options.sensitivity else ()
@@ -211,4 +212,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

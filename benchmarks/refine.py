@@ -30,6 +30,7 @@ import cv2
 import numpy as np
 
 from benchmarks.accuracy import RESULTS, commit
+from benchmarks.command import launch
 from benchmarks.ops import draw
 from pocketmatte.core import Alpha, Frame, Size, UInt8Image
 from pocketmatte.data.recipes import PEOPLE, is_validation, list_images, list_pairs
@@ -238,4 +239,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

@@ -21,13 +21,14 @@ import torch
 from ai_edge_litert.interpreter import Interpreter
 from torch import Tensor, nn
 
+from benchmarks.command import launch
 from benchmarks.zoo import OUT as RESULTS
 from benchmarks.zoo import read_rows
 from pocketmatte.core import PocketmatteError
 from pocketmatte.data.held_out import hold_out
 from pocketmatte.data.recipes import data_root
 from pocketmatte.data.store import load_store
-from pocketmatte.models import create_model
+from pocketmatte.models import create_model, list_architectures
 from pocketmatte.models.checkpoint import save_weights
 from pocketmatte.models.portrait_model import PortraitModel
 from pocketmatte.train.folding import CONVOLUTIONS, blank_input, find_norms
@@ -189,7 +190,7 @@ def difference(network: PortraitModel, folder: Path) -> float:
 def main() -> None:
     """Parse options, read, prove, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name")
+    parser.add_argument("name", choices=list_architectures(), metavar="NAME")
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--data", type=Path)
     options = parser.parse_args()
@@ -213,4 +214,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

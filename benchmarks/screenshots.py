@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks.command import launch
 from pocketmatte.apps.site import HEADERS, site_files
 from pocketmatte.io.images import read_image
 from pocketmatte.ops.resize import resize
@@ -65,4 +66,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.candidates import CANDIDATES, PREFIX, Candidate, build, enter_all
+from benchmarks.command import launch, repeats
 from benchmarks.proxy import Bench, Row, merge, my_share, read_rows, score_at, side_by_side, with_data
 from benchmarks.proxy_options import comparing_parser
 from pocketmatte.bench.timing import WARM_UP, interleave, summarise
@@ -136,7 +137,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--only-names", help="candidates, separated by commas (default: all)")
     parser.add_argument("--no-training", action="store_true")
     parser.add_argument("--no-latency", action="store_true")
-    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--rounds", type=repeats, default=40)
     parser.add_argument("--train-size", type=int, default=128)
     return parser.parse_args()
 
@@ -166,7 +167,7 @@ def time_all(chosen: list[Candidate], options: argparse.Namespace) -> None:
 def train_all(chosen: list[Candidate], options: argparse.Namespace, deadline: float) -> int:
     """Train and score what is not finished; how many trainings are left."""
     bench, left = Bench(options.data, deadline, options.accelerator), 0
-    jobs = [(seed, candidate) for seed in map(int, options.seeds.split(",")) for candidate in chosen]
+    jobs = [(seed, candidate) for seed in options.seeds for candidate in chosen]
     base = options.work / f"{options.train_size}-{options.samples}-{options.only}"
     for seed, candidate in my_share(jobs, options.part):
         config = training(candidate, seed, options)
@@ -233,7 +234,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except PocketmatteError as error:
-        sys.exit(f"search: {error}")
+    launch(main)

@@ -30,6 +30,7 @@ import httpx
 from PIL import Image
 
 import pocketmatte
+from benchmarks.command import launch
 from pocketmatte.bench.rows import commit_of_code
 
 ROOT = Path(__file__).parent.parent
@@ -198,4 +199,4 @@ def _rss(pid: int) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

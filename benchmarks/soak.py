@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from statistics import mean
 import cv2
 import numpy as np
 
+from benchmarks.command import height_width, launch
 from pocketmatte.apps.jobs import Settings, open_pipeline
 from pocketmatte.apps.live import Show, Wishes
 from pocketmatte.apps.live_controls import Controls
@@ -78,11 +78,10 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=5000)
     parser.add_argument("--mode", choices=MODES, default="exact")
     parser.add_argument("--model")
-    parser.add_argument("--size", default="180x320", help="HEIGHTxWIDTH")
+    parser.add_argument("--size", type=height_width, default="180x320", help="HEIGHTxWIDTH")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    height, width = (int(n) for n in options.size.split("x"))
-    source = Endless(options.frames, Size(height, width))
+    source = Endless(options.frames, options.size)
     settings = Settings(parse_look(f"image:{ASSETS / 'background.jpg'}"), options.model, threads=1)
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, open_pipeline(settings) as pipeline:
@@ -106,4 +105,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    launch(main)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import cv2
 
+from benchmarks.command import launch
 from pocketmatte.bench.frames import backdrop, drifting_frames
 from pocketmatte.core import Frame, Size
 from pocketmatte.effects.looks import parse_look
@@ -97,4 +98,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

@@ -31,6 +31,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from benchmarks.command import height_width, launch
 from benchmarks.live import ASSETS
 from pocketmatte.apps.jobs import Settings, open_pipeline
 from pocketmatte.apps.live import Show, Wishes
@@ -174,17 +175,18 @@ def main() -> None:
     """Parse options, measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", default=["nano", "base"], metavar="MODEL")
-    parser.add_argument("--size", nargs="*", default=["480x640", "720x1280"], metavar="HEIGHTxWIDTH")
+    parser.add_argument(
+        "--size", type=height_width, nargs="*", default=[Size(480, 640), Size(720, 1280)], metavar="HEIGHTxWIDTH"
+    )
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     rows = []
-    for text in options.size:
-        height, width = (int(n) for n in text.split("x"))
+    for size in options.size:
         for model in (PLAIN, *options.models):
             modes: tuple[Mode, ...] = ("live",) if model == PLAIN else ("live", "synced")
             for mode in modes:
-                rows.append(measure(model, mode, Size(height, width), options.seconds))
+                rows.append(measure(model, mode, size, options.seconds))
                 print(json.dumps(rows[-1]), flush=True)
     if options.out:
         done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
@@ -198,4 +200,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

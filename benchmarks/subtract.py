@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 
 from benchmarks.accuracy import commit, replace
+from benchmarks.command import launch
 from pocketmatte.background.difference import DifferenceSubtractor
 from pocketmatte.background.hybrid import Hybrid
 from pocketmatte.background.mixture import GrabCutSubtractor, MixtureSubtractor
@@ -231,4 +232,4 @@ def _posed(color: UInt8Image, alpha: Alpha, t: float) -> Person:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

@@ -27,6 +27,7 @@ import numpy.typing as npt
 
 from benchmarks import verdict
 from benchmarks.accuracy import commit, replace
+from benchmarks.command import launch
 from pocketmatte.core import Alpha, Frame, UInt8Image
 from pocketmatte.evaluate.folders import list_frames
 from pocketmatte.evaluate.matte_metrics import mad
@@ -189,4 +190,4 @@ def rows_of(model: str, clips: list[Clip], modes: list[str]) -> list[dict[str, A
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

@@ -26,6 +26,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from benchmarks.command import launch, repeats
 from pocketmatte.apps.jobs import Settings, open_pipeline, open_renderer
 from pocketmatte.apps.run_video import cut_video
 from pocketmatte.core import Size
@@ -106,7 +107,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="base")
     parser.add_argument("--frames", type=int, default=150)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=repeats, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--masks-of", help="draw with the masks of this model: for a network not trained yet")
     parser.add_argument("--out", type=Path, help="replaces the row of the same model there")
@@ -158,4 +159,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

@@ -21,6 +21,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.command import launch, repeats
+
 ROOT = Path(__file__).parent.parent
 PEERS = ("selfie_segmentation.tflite", "selfie_segmentation_landscape.tflite")
 
@@ -49,7 +51,7 @@ def main() -> int:
     parser.add_argument("--peers", type=Path, required=True)
     parser.add_argument("--runs", type=Path)
     parser.add_argument("--before", metavar="SPEC", help="an earlier model, a row of every comparison")
-    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--rounds", type=repeats, default=200)
     parser.add_argument("--only", help="steps to run, separated by commas")
     options = parser.parse_args()
     if missing := [file for file in PEERS if not (options.peers / file).is_file()]:
@@ -70,4 +72,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    launch(main)

@@ -19,8 +19,9 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.command import launch, repeats
 from pocketmatte.bench.timing import Summary, interleave, summarise
-from pocketmatte.models import create_model
+from pocketmatte.models import create_model, list_architectures
 from pocketmatte.train.cpu import QuickDepthwise, keep_memory
 from pocketmatte.train.teacher import channels_last
 
@@ -90,13 +91,15 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Summary]:
 def main() -> int:
     """Measure, write, tell."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("networks", nargs="*", default=NETWORKS)
+    parser.add_argument("networks", nargs="*", default=NETWORKS, metavar="NETWORK")
     parser.add_argument("--size", type=int, default=192)
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=repeats, default=7)
     parser.add_argument("--out", type=Path, default=Path("results/train_step.csv"))
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if unknown := set(options.networks) - set(list_architectures()):
+        parser.error(f"unknown architecture {', '.join(sorted(unknown))}; known: {', '.join(list_architectures())}")
     if options.way:
         return work(options.networks[0], options.way, options.size, options.batch)
     rows = []
@@ -128,4 +131,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    launch(main)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.accuracy import HEAD, KEY, RESULTS, commit, replace
+from benchmarks.command import launch
 from pocketmatte.core import Alpha, Frame, UInt8Image
 from pocketmatte.evaluate.folders import list_frames
 from pocketmatte.evaluate.report import SequenceReport
@@ -96,4 +97,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from benchmarks.command import integers, launch
 from pocketmatte.apps.site import HEADERS, site_files
 from pocketmatte.core import Alpha, UInt8Image
 from pocketmatte.evaluate.folders import list_frames
@@ -70,11 +71,11 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default=default_model())
     parser.add_argument("--onnx", type=Path, help="the model's .onnx file; without it ONNX Runtime Web is left out")
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("POCKETMATTE_DATA", "../shared/data")))
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("POCKETMATTE_DATA", "data")))
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--frames", type=int, default=32, help="of each clip, for the quality")
-    parser.add_argument("--cores", default="0,1", help="processors that the browser may use")
+    parser.add_argument("--cores", type=integers, default="0,1", help="processors that the browser may use")
     parser.add_argument("--chromium", default="/usr/bin/chromium")
     parser.add_argument("--icd", type=Path, default=ICD, help="SwiftShader of that Chromium")
     parser.add_argument("--engines", default=",".join(ENGINES), help="only these; others keep their rows")
@@ -203,8 +204,8 @@ def main() -> None:
 
     args = parse()
     wanted = args.engines.split(",")
-    os.sched_setaffinity(0, {int(core) for core in args.cores.split(",")})
-    cores = len(args.cores.split(","))
+    os.sched_setaffinity(0, {*args.cores})
+    cores = len(args.cores)
     clips = read_clips(args.data, 4)
     kept = json.loads(args.out.read_text()) if args.out.exists() else {}
     rows: dict[str, dict[str, Any]] = {row["engine"]: row for row in kept.get("rows", [])}
@@ -254,4 +255,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

@@ -27,6 +27,7 @@ import cv2
 import numpy as np
 
 from benchmarks.accuracy import SETS, commit
+from benchmarks.command import launch, repeats
 from pocketmatte.bench.subjects import random_inputs
 from pocketmatte.bench.timing import interleave, summarise
 from pocketmatte.core import Alpha, Frame, UInt8Image
@@ -163,7 +164,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("POCKETMATTE_DATA", "data")) / "test")
     parser.add_argument("--peer", default="base", help="what times are compared with: a name or spec.json")
     parser.add_argument("--steps", default="export,score,time")
-    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--rounds", type=repeats, default=60)
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
     steps = set(options.steps.split(","))
@@ -202,4 +203,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.web.clip import ASTRONAUT
-from tests.web.page import GREEN, next_frames, open_photo, picture, start_camera
+from tests.web.page import GREEN, near, next_frames, open_photo, picture, start_camera
 
 pytestmark = pytest.mark.system
 
@@ -158,6 +158,6 @@ def test_settings_change_while_a_model_is_loaded_for_a_photo(open_app: Callable[
     page.check("#looks input[value=color]", force=True)
     page.evaluate("app.busy")
     assert page.inner_text("#status") == "Colour"
-    assert picture(page)[20, 20].tolist() == [*GREEN, 255]
+    assert near(picture(page)[20, 20].tolist(), [*GREEN, 255], 3)
     page.evaluate("() => { window.first = app.still; answer(); }")
     page.wait_for_function("app.still !== first")

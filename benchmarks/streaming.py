@@ -49,6 +49,7 @@ RATE = Fraction(30)
 BITS = 14
 ROWS = 16  # pixels
 WARM = 3.0  # seconds after the reader's first frame: connections, caches
+FEWEST = 20  # frames that give a 5th percentile
 PLAIN = "published as it is"
 
 
@@ -160,8 +161,12 @@ def measure(model: str, mode: Mode, size: Size, seconds: float) -> dict[str, Any
         seen: dict[int, float] = here.recv()
         viewer.terminate()  # its reader may still be waiting for the server
         viewer.join()
-    first = min(seen.values()) + WARM
+    first = min(seen.values(), default=0.0) + WARM
     late = [1e3 * (when - camera.taken[n]) for n, when in seen.items() if n in camera.taken and when > first]
+    if len(late) < FEWEST:
+        raise PocketmatteError(
+            f"the viewer saw {len(late)} frames after its first {WARM:g} s, expected at least {FEWEST}: raise --seconds"
+        )
     shares = statistics.quantiles(late, n=20)
     latency = dict(zip(("p5_ms", "median_ms", "p95_ms"), (shares[0], statistics.median(late), shares[-1]), strict=True))
     after = [n for n, when in seen.items() if when > first]

@@ -30,7 +30,7 @@ from benchmarks.accuracy import SETS, commit
 from benchmarks.command import launch, repeats
 from pocketmatte.bench.subjects import random_inputs
 from pocketmatte.bench.timing import interleave, summarise
-from pocketmatte.core import Alpha, Frame, UInt8Image
+from pocketmatte.core import Alpha, Frame, PocketmatteError, UInt8Image
 from pocketmatte.evaluate.folders import list_pairs
 from pocketmatte.evaluate.runner import evaluate_empty, evaluate_pairs
 from pocketmatte.io.images import read_image
@@ -130,7 +130,10 @@ def seen_before(run: Path) -> int:
     if not start:
         return 0
     if not (run.parent / Path(start).parent.name / "log.csv").is_file():  # a published file, see benchmarks.regain
-        return int(load_weights(start)[1]["samples"])
+        try:
+            return int(load_weights(start)[1]["samples"])
+        except KeyError as error:
+            raise PocketmatteError(f"{start} does not say what it saw: write it anew with benchmarks.regain") from error
     earlier = run.parent / Path(start).parent.name
     with (earlier / "log.csv").open(newline="") as file:
         *_, last = csv.DictReader(file)
